@@ -1,0 +1,1 @@
+"""One module per client library; what they share stands once in `sentinelops._call`."""

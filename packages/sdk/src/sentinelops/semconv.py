@@ -1,0 +1,95 @@
+"""Attribute and metric names we emit, in one place; standard library only, shared by the SDK and the server.
+
+Source: OpenTelemetry GenAI semantic conventions (open-telemetry/semantic-conventions-genai, Development status) as of 2026-11.
+Every older spelling is read by the server's dialects; only these are written. What the conventions do not name yet stands
+under `sentinelops.`, and the specification's own names under `llm.`.
+"""
+
+from __future__ import annotations
+
+# gen_ai.*: strings unless said otherwise
+OPERATION = "gen_ai.operation.name"
+PROVIDER = "gen_ai.provider.name"
+REQUEST_MODEL = "gen_ai.request.model"
+REQUEST_MAX_TOKENS = "gen_ai.request.max_tokens"  # int
+REQUEST_CHOICE_COUNT = "gen_ai.request.choice.count"  # int, only when not 1
+REQUEST_TEMPERATURE = "gen_ai.request.temperature"  # double
+REQUEST_TOP_P = "gen_ai.request.top_p"  # double
+REQUEST_TOP_K = "gen_ai.request.top_k"  # int
+REQUEST_FREQUENCY_PENALTY = "gen_ai.request.frequency_penalty"  # double
+REQUEST_PRESENCE_PENALTY = "gen_ai.request.presence_penalty"  # double
+REQUEST_STOP_SEQUENCES = "gen_ai.request.stop_sequences"  # string[]
+REQUEST_SEED = "gen_ai.request.seed"  # int
+REQUEST_STREAM = "gen_ai.request.stream"  # bool, only when true
+REQUEST_ENCODING_FORMATS = "gen_ai.request.encoding_formats"  # string[]
+REQUEST_REASONING_LEVEL = "gen_ai.request.reasoning.level"
+REQUEST_PREVIOUS_RESPONSE_ID = "gen_ai.request.previous_response.id"
+RESPONSE_ID = "gen_ai.response.id"
+RESPONSE_MODEL = "gen_ai.response.model"
+RESPONSE_FINISH_REASONS = "gen_ai.response.finish_reasons"  # string[]
+RESPONSE_TIME_TO_FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"  # double, seconds
+USAGE_INPUT_TOKENS = "gen_ai.usage.input_tokens"  # int, includes cache reads and writes
+USAGE_OUTPUT_TOKENS = "gen_ai.usage.output_tokens"  # int, includes reasoning
+USAGE_CACHE_READ_TOKENS = "gen_ai.usage.cache_read.input_tokens"  # int
+USAGE_CACHE_WRITE_TOKENS = "gen_ai.usage.cache_write.input_tokens"  # int
+USAGE_REASONING_TOKENS = "gen_ai.usage.reasoning.output_tokens"  # int
+USAGE_AUDIO_INPUT_TOKENS = "gen_ai.usage.audio.input_tokens"  # int
+USAGE_AUDIO_OUTPUT_TOKENS = "gen_ai.usage.audio.output_tokens"  # int
+USAGE_IMAGE_INPUT_TOKENS = "gen_ai.usage.image.input_tokens"  # int
+USAGE_IMAGE_OUTPUT_TOKENS = "gen_ai.usage.image.output_tokens"  # int
+CONVERSATION_ID = "gen_ai.conversation.id"
+OUTPUT_TYPE = "gen_ai.output.type"  # text, json, image, speech
+INPUT_MESSAGES = "gen_ai.input.messages"  # JSON: [{role, parts: [...]}]
+OUTPUT_MESSAGES = "gen_ai.output.messages"  # JSON: [{role, parts: [...], finish_reason}]
+SYSTEM_INSTRUCTIONS = "gen_ai.system_instructions"  # JSON: [part]
+TOOL_DEFINITIONS = "gen_ai.tool.definitions"  # JSON
+TOOL_NAME = "gen_ai.tool.name"
+TOOL_CALL_ID = "gen_ai.tool.call.id"
+TOOL_CALL_ARGUMENTS = "gen_ai.tool.call.arguments"  # JSON
+TOOL_CALL_RESULT = "gen_ai.tool.call.result"  # JSON
+AGENT_NAME = "gen_ai.agent.name"
+RETRIEVAL_DOCUMENTS = "gen_ai.retrieval.documents"  # JSON
+EMBEDDINGS_DIMENSIONS = "gen_ai.embeddings.dimension.count"  # int
+
+# other standard names
+SESSION_ID = "session.id"
+USER_ID = "user.id"
+ERROR_TYPE = "error.type"
+SERVER_ADDRESS = "server.address"
+SERVER_PORT = "server.port"  # int
+SERVICE_NAME = "service.name"
+SERVICE_INSTANCE_ID = "service.instance.id"
+DEPLOYMENT_ENVIRONMENT = "deployment.environment.name"
+OPENAI_API_TYPE = "openai.api.type"  # chat_completions, responses
+OPENAI_REQUEST_SERVICE_TIER = "openai.request.service_tier"
+OPENAI_RESPONSE_SERVICE_TIER = "openai.response.service_tier"
+OPENAI_SYSTEM_FINGERPRINT = "openai.response.system_fingerprint"
+
+# the specification's own
+MEMORY_USED_BYTES = "llm.memory.used_bytes"  # int: change of the process's resident memory over the call
+INFERENCE_DURATION_SECONDS = "llm.inference.duration_seconds"  # double: the provider's own timing
+
+# ours
+SPAN_TYPE = "sentinelops.span.type"  # agent, tool, chain, retrieval ... on spans made with observe() and span()
+INPUT = "sentinelops.input"  # JSON: arguments of an observed function
+OUTPUT = "sentinelops.output"  # JSON: what it returned
+TAGS = "sentinelops.tags"  # string[]
+METADATA_PREFIX = "sentinelops.metadata."  # + key
+OUTCOME = "sentinelops.outcome"  # "cancelled": the caller stopped early
+PROVIDER_REQUEST_ID = "sentinelops.provider.request_id"  # the provider's id of the HTTP exchange (x-request-id)
+HTTP_STATUS = "http.response.status_code"  # int
+ATTEMPTS = "sentinelops.attempts"  # int: HTTP attempts inside the client, only when more than one
+SAMPLING_WEIGHT = "sentinelops.sampling.weight"  # double: how many calls this one stands for
+CONTENT_TRUNCATED = "sentinelops.content.truncated"  # int: characters left out of the messages
+REDACTIONS_PREFIX = "sentinelops.redactions."  # + type: int, how many were redacted at the source
+
+# what an SDK process says of itself, as cumulative OTLP sums; attribute `reason` where it applies
+SDK_SPANS_CREATED = "sentinelops.sdk.spans.created"
+SDK_SPANS_SENT = "sentinelops.sdk.spans.sent"
+SDK_SPANS_RETRIED = "sentinelops.sdk.spans.retried"
+SDK_SPANS_DROPPED = "sentinelops.sdk.spans.dropped"
+
+# standard client metrics
+CLIENT_OPERATION_DURATION = "gen_ai.client.operation.duration"  # histogram, s
+CLIENT_TOKEN_USAGE = "gen_ai.client.token.usage"  # histogram, {token}
+CLIENT_TIME_TO_FIRST_CHUNK = "gen_ai.client.operation.time_to_first_chunk"  # histogram, s

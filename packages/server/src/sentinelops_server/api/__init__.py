@@ -1,0 +1,1 @@
+"""The REST door under /api/v1."""

@@ -1,0 +1,1 @@
+"""What runs on a schedule: retention, and later detection, evaluation and reports."""

@@ -1,0 +1,1 @@
+"""One module per vocabulary of attributes; each turns a span into the canonical request."""

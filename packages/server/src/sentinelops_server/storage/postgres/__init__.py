@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, migrations, partitions, COPY, rollups. The only place that imports psycopg."""

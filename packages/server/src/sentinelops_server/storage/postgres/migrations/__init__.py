@@ -1,0 +1,1 @@
+"""Alembic environment and the SQL of each revision."""
