@@ -8,36 +8,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sentinelops_server.demo.model import MODEL, ModelServer
-
-sys.path.insert(0, str(Path(__file__).parent))
-from serving import ServerProcess, wait_for
-
-
-@dataclass
-class Line:
-    """The server, and what the application's own client saw of every call."""
-
-    server: ServerProcess
-    seen: list[dict[str, Any]]
-    stats: dict[str, Any]
-
-    def of_kind(self, kind: str) -> list[dict[str, Any]]:
-        return [facts for facts in self.seen if facts["kind"] == kind]
-
-    def requests(self) -> list[dict[str, Any]]:
-        answer = self.server.post("/requests/query", {"range": "1h", "limit": 100})
-        rows: list[dict[str, Any]] = answer["requests"]
-        return rows
-
-    def by_response_id(self, response_id: str) -> dict[str, Any]:
-        [row] = [row for row in self.requests() if row["response_id"] == response_id]
-        return row
+from serving import Line, ServerProcess, wait_for
 
 
 @pytest.fixture(scope="session")

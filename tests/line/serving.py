@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -106,3 +107,24 @@ class ServerProcess:
         )
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+
+@dataclass
+class Line:
+    """The server, and what the application's own client saw of every call."""
+
+    server: ServerProcess
+    seen: list[dict[str, Any]]
+    stats: dict[str, Any]
+
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        return [facts for facts in self.seen if facts["kind"] == kind]
+
+    def requests(self) -> list[dict[str, Any]]:
+        answer = self.server.post("/requests/query", {"range": "1h", "limit": 100})
+        rows: list[dict[str, Any]] = answer["requests"]
+        return rows
+
+    def by_response_id(self, response_id: str) -> dict[str, Any]:
+        [row] = [row for row in self.requests() if row["response_id"] == response_id]
+        return row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Line
+from serving import Line
 
 
 def test_every_call_is_there_once(line: Line) -> None:
