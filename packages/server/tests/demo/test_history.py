@@ -1,0 +1,186 @@
+"""The simulated past: the same for the same plan, within its bounds, with its incidents, taken by an OTLP door."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from sentinelops import semconv as s
+from sentinelops_server.demo.history import Plan, send_history, simulate
+from sentinelops_server.demo.history.calls import SimulatedSpan
+from sentinelops_server.demo.history.rhythm import incidents
+from sentinelops_server.demo.history.send import encode
+
+WEEK = Plan(datetime(2026, 11, 22, 21, 30, tzinfo=UTC))
+DAY = replace(WEEK, days=1)
+
+
+@pytest.fixture(scope="module")
+def week() -> list[SimulatedSpan]:
+    return [span for visit in simulate(WEEK) for span in visit]
+
+
+def _requests(spans: list[SimulatedSpan]) -> list[SimulatedSpan]:
+    return [span for span in spans if s.PROVIDER in span.attributes]
+
+
+def test_a_plan_gives_the_same_bytes_each_time_and_another_seed_others():
+    first, again, other = (
+        [encode(visit) for visit in simulate(plan)] for plan in (DAY, DAY, replace(DAY, seed=DAY.seed + 1))
+    )
+    assert first == again
+    assert not set(first) & set(other)
+
+
+def test_a_week_holds_about_twenty_thousand_requests_between_its_ends(week):
+    assert 18_000 < len(_requests(week)) < 23_000
+    assert all(WEEK.start_ns <= span.start_ns <= span.end_ns <= WEEK.end_ns for span in week)
+    assert len({(span.trace_id, span.span_id) for span in week}) == len(week)
+
+
+def test_every_span_but_a_root_has_its_parent_in_its_trace_and_lies_within_it(week):
+    known = {(span.trace_id, span.span_id): span for span in week}
+    for span in week:
+        if span.parent_id:
+            parent = known[span.trace_id, span.parent_id]
+            assert parent.start_ns <= span.start_ns <= span.end_ns <= parent.end_ns, span.name
+
+
+def test_evenings_are_busier_than_nights_and_offices_rest_at_weekends(week):
+    hours: Counter[int] = Counter()
+    days: Counter[bool] = Counter()
+    for span in week:
+        at = datetime.fromtimestamp(span.start_ns / 1e9, UTC)
+        if span.application == "checkout-assistant":
+            hours[at.hour] += 1
+        if span.application == "code-review":
+            days[at.weekday() >= 5] += 1
+    assert hours[19] > 3 * hours[3]
+    assert days[False] / 5 > 4 * days[True] / 2
+
+
+def test_each_incident_shows_in_the_numbers_and_only_while_it_lasts(week):
+    found = incidents(WEEK)
+    assert set(found) == {"latency", "cost", "rate_limit"}
+
+    def share(name: str, provider: str, error_type: str) -> tuple[float, float]:
+        calls = [span for span in _requests(week) if span.attributes[s.PROVIDER] == provider]
+        inside = [span for span in calls if found[name].covers(span.start_ns)]
+        outside = [span for span in calls if not found[name].covers(span.start_ns)]
+        hits = [sum(span.attributes.get(s.ERROR_TYPE) == error_type for span in group) for group in (inside, outside)]
+        return hits[0] / len(inside), hits[1] / len(outside)
+
+    during, otherwise = share("rate_limit", "openai", "openai.RateLimitError")
+    assert during > 0.2
+    assert otherwise == 0
+
+    first_token = {True: [], False: []}
+    for span in _requests(week):
+        if span.application == "checkout-assistant" and s.RESPONSE_TIME_TO_FIRST_CHUNK in span.attributes:
+            waited = span.attributes[s.RESPONSE_TIME_TO_FIRST_CHUNK]
+            first_token[found["latency"].covers(span.start_ns)].append(waited)
+    slow, usual = (sorted(first_token[during])[len(first_token[during]) // 2] for during in (True, False))
+    assert slow > 2.5 * usual
+
+    prompts = {version: [0, 0] for version in ("v6", "v7")}
+    for span in _requests(week):
+        if span.application == "support-agent" and span.attributes[s.OPERATION] == "chat":
+            tally = prompts[span.attributes[s.METADATA_PREFIX + "prompt_version"]]
+            tally[0] += span.attributes.get(s.USAGE_INPUT_TOKENS, 0)
+            tally[1] += 1
+    assert prompts["v7"][0] / prompts["v7"][1] > 2.5 * prompts["v6"][0] / prompts["v6"][1]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [({"days": 0}, "days"), ({"days": 91}, "days"), ({"scale": 0}, "scale"), ({"end": datetime(2026, 1, 1)}, "zone")],
+)
+def test_an_impossible_plan_is_refused_with_its_reason(change, says):
+    with pytest.raises(ValueError, match=says):
+        replace(WEEK, **change)
+
+
+class Door(ThreadingHTTPServer):
+    """An OTLP/HTTP door of the test: full for the first request, and it refuses one span of the second."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.taken: list[ExportTraceServiceRequest] = []
+        self.keys: set[str | None] = set()
+        self.asked = 0
+        self.lock = threading.Lock()
+        self.broken = False
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        door: Door = self.server  # type: ignore[assignment]
+        body = gzip.decompress(self.rfile.read(int(self.headers["content-length"])))
+        answer = ExportTraceServiceResponse()
+        with door.lock:
+            door.asked += 1
+            door.keys.add(self.headers["authorization"])
+            status = 401 if door.broken else 429 if door.asked == 1 else 200
+            if status == 200:
+                door.taken.append(ExportTraceServiceRequest.FromString(body))
+                answer.partial_success.rejected_spans = int(len(door.taken) == 1)
+        content = b"the key is unknown" if door.broken else answer.SerializeToString()
+        self.send_response(status)
+        self.send_header("retry-after", "0")
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def door() -> Iterator[Door]:
+    with Door() as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_the_door_gets_each_span_once_with_the_key_and_a_full_door_is_tried_again(door):
+    told: list[float] = []
+    plan = replace(WEEK, days=0.4)
+    report = send_history(plan, f"http://127.0.0.1:{door.server_port}", "k-1", told.append)
+    spans = [
+        (resource.resource.attributes[0].value.string_value, span.trace_id, span.span_id)
+        for request in door.taken
+        for resource in request.resource_spans
+        for span in resource.scope_spans[0].spans
+    ]
+    made = [(span.application, span.trace_id, span.span_id) for visit in simulate(plan) for span in visit]
+    assert sorted(spans) == sorted(made)
+    assert (report.spans, report.refused) == (len(made), 1)
+    assert report.requests == len(_requests([span for visit in simulate(plan) for span in visit]))
+    assert door.keys == {"Bearer k-1"}
+    assert door.asked == len(door.taken) + 1
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    environments = {
+        (attribute.key, attribute.value.string_value)
+        for request in door.taken
+        for resource in request.resource_spans
+        for attribute in resource.resource.attributes
+        if attribute.key == s.DEPLOYMENT_ENVIRONMENT
+    }
+    assert environments == {(s.DEPLOYMENT_ENVIRONMENT, "simulated")}
+
+
+def test_a_refusal_stops_the_history_with_the_servers_words(door):
+    door.broken = True
+    with pytest.raises(RuntimeError, match="HTTP 401 the key is unknown"):
+        send_history(replace(WEEK, days=0.1), f"http://127.0.0.1:{door.server_port}", "wrong")
