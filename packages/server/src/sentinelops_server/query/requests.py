@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from datetime import UTC, timedelta
+from typing import Any, cast
+
 from ..storage.payloads import PayloadStore
 from ..storage.postgres.database import Database
+from .cursors import Order, check_limit, fingerprint, pack, parse_order, unpack
 from .filters import Filter
+from .rows import REQUEST_COLUMNS, request_row, span_content, span_key
 from .scope import Scope
 from .shapes import RequestDetail, RequestPage
+from .source import scope_condition
+from .text import TextMatcher
 
-__all__ = ["find_requests", "get_request"]
+__all__ = ["ORDERS", "find_requests", "get_request"]
+
+ORDERS = {
+    "timestamp": "r.timestamp",
+    "duration_seconds": "r.duration",
+    "estimated_cost": "r.estimated_cost",
+    "total_tokens": "r.total_tokens",
+    "time_to_first_token_seconds": "r.time_to_first_token",
+}
+_TIE = ("r.timestamp", "r.id")
+TEXT_BUDGET_SECONDS = 3.0
+_CHUNK = 500
 
 
 def find_requests(
@@ -20,14 +40,126 @@ def find_requests(
     cursor: str | None = None,
     limit: int = 50,
 ) -> RequestPage:
-    """A page of requests. Raises Malformed (cursor of another query, limit outside 1..1000, unknown order).
+    """Find a page of requests. Raises Malformed (cursor of another query, limit outside 1..1000, unknown order).
 
-    order: timestamp duration_seconds estimated_cost total_tokens, "-" before it for descending (unknown values last). Duplicates
-    are left out unless the filter names duplicate_of. Full text goes newest first whatever the order.
+    order: timestamp duration_seconds estimated_cost total_tokens time_to_first_token_seconds, "-" before it for descending
+    (unknown values last). Duplicates are left out unless the filter names duplicate_of. Full text goes newest first
+    whatever the order.
     """
-    raise NotImplementedError
+    check_limit(limit)
+    if filter is not None and filter.text:
+        order = "-timestamp"
+    by = parse_order(order, ORDERS, _TIE)
+    bound = fingerprint("requests", order, filter)
+    position = unpack(cursor, bound) if cursor else None
+    if filter is not None and filter.text:
+        return _search(
+            database, TextMatcher(database, payloads, filter.text), scope, filter, (by, bound, position, limit)
+        )
+    rows = _page(database, scope, filter, by, position, limit + 1)
+    page = rows[:limit]
+    return RequestPage(
+        [request_row(row) for row in page], pack(bound, _position(page[-1], by)) if len(rows) > limit else None
+    )
+
+
+def _page(
+    database: Database, scope: Scope, filter: Filter | None, by: Order, position: list[Any] | None, limit: int
+) -> list[dict[str, Any]]:
+    asked = filter is not None and "duplicate_of" in filter.fields
+    condition, params = scope_condition(scope, filter, duplicates=asked)
+    after, more = by.after(position) if position else ("TRUE", [])
+    start, end = scope.range.bounds()
+    if position and by.by_time and by.descending:  # so that the partitions after it are pruned
+        end = min(end, position[1] + timedelta(microseconds=1))
+    sql = (
+        f"SELECT {REQUEST_COLUMNS} FROM request_metrics r WHERE r.timestamp >= %s AND r.timestamp < %s"
+        f" AND {condition} AND {after} ORDER BY {by.sql()} LIMIT {int(limit)}"
+    )
+    return database.fetch(sql, [start, end, *params, *more])
+
+
+def _position(row: dict[str, Any], by: Order) -> list[Any]:
+    value = None if by.by_time else row[by.name]
+    return [value, row["timestamp"], row["id"]]
+
+
+def _search(
+    database: Database,
+    matcher: TextMatcher,
+    scope: Scope,
+    filter: Filter,
+    page: tuple[Order, str, list[Any] | None, int],
+) -> RequestPage:
+    """Newest first, in chunks, until the page is full, the range is searched, or the time is up (at least one chunk is)."""
+    by, bound, position, limit = page
+    deadline = time.monotonic() + TEXT_BUDGET_SECONDS
+    found: list[dict[str, Any]] = []
+    last: dict[str, Any] | None = None
+    for row in _candidates(database, matcher, scope, filter, (by, position)):
+        if row is None:  # a chunk is about to be read
+            if last is not None and time.monotonic() > deadline:
+                break
+            continue
+        if last is not None and (len(found) == limit or time.monotonic() > deadline):
+            break
+        last = row
+        if matcher.matches(row):
+            found.append(row)
+    else:
+        return RequestPage([request_row(row) for row in found], None, scope.range.start)
+    until = last["timestamp"].replace(tzinfo=UTC)
+    return RequestPage([request_row(row) for row in found], pack(bound, _position(last, by)), until)
+
+
+def _candidates(
+    database: Database, matcher: TextMatcher, scope: Scope, filter: Filter, at: tuple[Order, list[Any] | None]
+) -> Iterator[dict[str, Any] | None]:
+    by, position = at
+    while True:
+        yield None
+        rows = _page(database, scope, filter, by, position, _CHUNK)
+        matcher.prepare(rows)
+        yield from rows
+        if len(rows) < _CHUNK:
+            return
+        position = _position(rows[-1], by)
+
+
+_DETAIL = ("usage_details", "cost_details", "parameters", "redactions")
 
 
 def get_request(database: Database, payloads: PayloadStore | None, request_id: str) -> RequestDetail | None:
-    """One request with content, cost details, span attributes; None when there is no such request."""
-    raise NotImplementedError
+    """Return one request with content, cost details, span attributes; None when there is no such request."""
+    trace_id, _, span_id = request_id.partition("-")
+    if span_key(trace_id, span_id) is None:
+        return None
+    details = ", ".join(f"r.{name}" for name in _DETAIL)
+    row = database.fetch_one(
+        f"SELECT {REQUEST_COLUMNS}, {details} FROM request_metrics r WHERE r.request_id = %s ORDER BY r.timestamp LIMIT 1",
+        [request_id.lower()],
+    )
+    if row is None:
+        return None
+    content, missing = span_content(database, payloads, row)
+    span = database.fetch_one(
+        "SELECT name, type, parent_span_id, attributes, resource, events, scope FROM spans"
+        " WHERE trace_id = %s AND span_id = %s AND timestamp = %s",
+        [row["trace_id"], row["span_id"], row["timestamp"]],
+    )
+    span = span or {}
+    parent = span.get("parent_span_id")
+    detail: dict[str, Any] = {
+        **request_row(row),
+        "content": content,
+        "content_missing": missing,
+        **{name: row[name] or {} for name in _DETAIL},
+        "span_name": span.get("name"),
+        "span_type": span.get("type"),
+        "parent_span_id": parent.hex() if parent else None,
+        "attributes": span.get("attributes") or {},
+        "resource": span.get("resource") or {},
+        "events": span.get("events") or [],
+        "scope": span.get("scope"),
+    }
+    return cast(RequestDetail, detail)

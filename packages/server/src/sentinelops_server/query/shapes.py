@@ -40,9 +40,9 @@ class Summary(TypedDict):
     cancelled_count: float
     error_rate: float | None  # 0..1; None when there are no requests
     request_rate: float  # requests a second
-    prompt_tokens: float
-    completion_tokens: float
-    total_tokens: float
+    prompt_tokens: float | None  # None when there are requests but no usage is known
+    completion_tokens: float | None
+    total_tokens: float | None
     cache_read_tokens: float
     reasoning_tokens: float
     unknown_usage_requests: float  # requests whose tokens are unknown: not in the sums
@@ -135,8 +135,10 @@ class RequestDetail(RequestRow):
 
 @dataclass(frozen=True, slots=True)
 class RequestPage:
-    """A page of requests. `next_cursor` is None at the end. `searched_until` is set by full text only: everything newer has been
-    searched, and when the time budget stopped the search, next_cursor goes on from there (the page may then be short or empty).
+    """A page of requests; `next_cursor` is None at the end.
+
+    `searched_until` is set by full text only: everything newer has been searched. When the time budget stopped the search,
+    the page may be short or empty and next_cursor goes on from there.
     """
 
     requests: list[RequestRow]
@@ -243,7 +245,7 @@ class SessionRow(TypedDict):
     count: float
     error_count: float
     trace_count: int
-    total_tokens: float
+    total_tokens: float | None
     estimated_cost: float | None
     unpriced_requests: float
     last_prompt_preview: str | None
@@ -273,7 +275,7 @@ class UserRow(TypedDict):
     count: float
     error_count: float
     session_count: int
-    total_tokens: float
+    total_tokens: float | None
     estimated_cost: float | None
     unpriced_requests: float
 

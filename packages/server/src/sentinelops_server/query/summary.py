@@ -2,14 +2,45 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from ..storage.postgres.database import Database
+from .aggregate import number, question
 from .filters import Filter
+from .measures import QUANTILES, TIMES, metrics_of
 from .scope import Scope
-from .shapes import Summary
+from .shapes import Quantiles, Summary
+from .source import measures_source, quantiles_sql
 
 __all__ = ["summary"]
 
+_METRICS = metrics_of(
+    [
+        *("count", "error_count", "cancelled_count", "error_rate", "request_rate"),
+        *("prompt_tokens", "completion_tokens", "total_tokens", "cache_read_tokens", "reasoning_tokens"),
+        *("unknown_usage_requests", "estimated_cost", "unpriced_requests"),
+    ]
+)
+
 
 def summary(database: Database, scope: Scope, filter: Filter | None = None, compare: bool = False) -> Summary:
-    """Counts, tokens, cost and latency of a scope; `compare` adds the interval just before as `previous`."""
-    raise NotImplementedError
+    """Return counts, tokens, cost and latency of a scope; `compare` adds the interval just before as `previous`."""
+    asked = question(scope, (), filter)
+    source, params = measures_source(asked, asked.rolled)
+    seconds = repr(scope.range.seconds)
+    values = ", ".join(
+        f"({(item.expression or '').replace('{seconds}', seconds)}) AS m{i}" for i, item in enumerate(_METRICS)
+    )
+    row = database.fetch_one(f"SELECT {values} FROM ({source}) b", params) or {}
+    found: dict[str, Any] = {item.name: number(row.get(f"m{i}")) for i, item in enumerate(_METRICS)}
+    for name, sketch in TIMES.items():
+        sql, params = quantiles_sql(asked, sketch, list(QUANTILES.values()))
+        found[name] = _quantiles(database.fetch_one(sql, params))
+    found |= {"start": scope.range.start, "end": scope.range.end}
+    found["previous"] = summary(database, scope.previous(), filter) if compare else None
+    return cast(Summary, found)
+
+
+def _quantiles(row: dict[str, Any] | None) -> Quantiles:
+    row = row or {}
+    return {"avg": row.get("mean")} | {name: row.get(f"q{index}") for index, name in enumerate(QUANTILES)}
