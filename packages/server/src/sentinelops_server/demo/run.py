@@ -58,8 +58,8 @@ def run_demo(
     """Send real traffic until `stop` is set or the time is over; blocks.
 
     `say` is told in words what happens, `on_history` the share [0..1] of the past that is sent. Raises ModelMissing
-    when the model's packages are not installed (before anything is started), RuntimeError when the model or an application
-    ends early or the server does not take the history, httpx.TransportError when there is no server.
+    when the model's packages are not installed (before anything is started), RuntimeError when the model or one of the
+    applications ends early or the server does not take the history, httpx.TransportError when there is no server.
     """
     weights()
     deadline = time.monotonic() + options.seconds if options.seconds else None
