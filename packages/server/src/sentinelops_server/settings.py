@@ -1,10 +1,11 @@
-"""Settings: the only reader of the environment. Each room owns its Config; this file knows which variable fills which field."""
+"""The only reader of the environment. Each room owns its Config; here is which variable fills which field."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
 import os
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-__all__ = ["SETTINGS", "ServerConfig", "Setting", "Settings", "SettingsError", "load"]
+__all__ = ["SETTINGS", "ServerConfig", "Setting", "Settings", "SettingsError", "load", "shown"]
 
 # The SDK's own variables may stand in the same environment; they are no misspelling of ours.
 SDK_PREFIXES = ("SENTINELOPS_SDK_",)
@@ -31,7 +32,7 @@ def _default_data_dir() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
-    """The three doors, the data folder, logging and shutdown. Ports: 0 means a free one. Raises ValueError with the cause."""
+    """The three doors, the data folder, logging and shutdown. Port 0: a free one. Raises ValueError with the cause."""
 
     host: str = "127.0.0.1"
     port: int = 8787
@@ -98,6 +99,13 @@ class Setting:
         """What holds when nothing is set; None where it depends on the machine."""
         return _defaults(_ROOMS[self.room]).get(self.field)
 
+    @property
+    def default_text(self) -> str:
+        """The default as it would be written in the environment."""
+        if isinstance(self.default, bool):
+            return "yes" if self.default else "no"
+        return ", ".join(map(str, self.default)) if isinstance(self.default, tuple) else str(self.default)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -117,11 +125,17 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("OTLP_HTTP_PORT", "server", "otlp_http_port", "port of OTLP over HTTP; 0 means a free one"),
     Setting("OTLP_GRPC_PORT", "server", "otlp_grpc_port", "port of OTLP over gRPC; 0 means a free one"),
     Setting("LOG_LEVEL", "server", "log_level", "debug, info, warning or error"),
+    Setting("METRICS_ACCESS", "server", "metrics_access", "who may read /metrics: public, key (a read key), or auto"),
+    Setting("PROMETHEUS", "server", "prometheus", "auto: run a Prometheus beside the server where one is on PATH; off"),
+    Setting("PROMETHEUS_RETENTION_DAYS", "server", "prometheus_retention_days", "days that Prometheus keeps series"),
+    Setting(
+        "SHUTDOWN_SECONDS", "server", "shutdown_seconds", "how long calls under way may take when the server stops"
+    ),
 )
 
 
 def load(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> Settings:
-    """Read the settings. `overrides` are by name without the prefix, in lower case (`port=0`), and win; None means not given.
+    """Read the settings. `overrides` win; they are by name without the prefix, in lower case (`port=0`); None is none.
 
     Raises SettingsError naming the variable.
     """
@@ -139,6 +153,14 @@ def load(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None)
             chosen[setting.room][setting.field] = _convert(setting, environ[setting.variable], hint)
     configs = {room: _build(room, values) for room, values in chosen.items()}
     return Settings(**configs, warnings=tuple(_misspelt(environ)))
+
+
+def shown(settings: Settings, setting: Setting) -> Any:
+    """Say what holds now, as it may be printed: a password in a URL is masked."""
+    value = getattr(getattr(settings, setting.room), setting.field)
+    if isinstance(value, str) and "://" in value:
+        return re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", value)
+    return str(value) if isinstance(value, Path) else value
 
 
 def _build(room: str, values: dict[str, Any]) -> Any:
