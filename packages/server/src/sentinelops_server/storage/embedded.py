@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 from ..errors import Permanent, Temporary
@@ -314,7 +315,7 @@ class EmbeddedPostgres:
 
     _ready_once = False
 
-    def _open_log(self) -> object:
+    def _open_log(self) -> IO[bytes]:
         if self.log_path.exists() and self.log_path.stat().st_size > 10_000_000:
             self.log_path.rename(self.log_path.with_suffix(".log.1"))
         return open(self.log_path, "ab", opener=lambda path, flags: os.open(path, flags | os.O_CLOEXEC, 0o600))

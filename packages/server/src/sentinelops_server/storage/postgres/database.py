@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 import psycopg
 from psycopg import errors as pg
@@ -14,11 +14,14 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ...errors import Permanent, Temporary
+from .copy import prepare
 
 __all__ = ["Database", "PostgresConfig", "Transaction", "translate"]
 
 Params = Sequence[Any] | Mapping[str, Any] | None
 Connection = psycopg.Connection[dict[str, Any]]
+Read = TypeVar("Read")
+GONE = (None, "57P01", "57P02", "57P03")  # the connection broke, or the server is going down or coming up
 
 
 def mask_url(url: str) -> str:
@@ -73,6 +76,13 @@ def translate(error: Exception) -> Exception:
     return error
 
 
+def _raise(error: Exception) -> NoReturn:
+    translated = translate(error)
+    if translated is error:
+        raise error
+    raise translated from error
+
+
 def _first_line(error: Exception) -> str:
     return mask_url((str(error).strip() or type(error).__name__).splitlines()[0])
 
@@ -83,9 +93,9 @@ class Transaction:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def fetch(self, sql: str, params: Params = None) -> list[dict[str, Any]]:
-        """All rows of a query as dictionaries."""
-        return self.connection.execute(sql.encode(), params or None).fetchall()
+    def fetch(self, sql: str, params: Params = None, prepare: bool | None = None) -> list[dict[str, Any]]:
+        """Return all rows of a query as dictionaries. `prepare` False: planned anew for these params each time."""
+        return self.connection.execute(sql.encode(), params or None, prepare=prepare).fetchall()
 
     def fetch_one(self, sql: str, params: Params = None) -> dict[str, Any] | None:
         """The first row, or None."""
@@ -120,6 +130,7 @@ class Database:
 
     def _configure(self, connection: Connection) -> None:
         milliseconds = int(self.config.statement_timeout_seconds * 1000)
+        prepare(connection)
         connection.execute(f"SET TimeZone = 'UTC'; SET statement_timeout = {milliseconds}".encode())
 
     def open(self) -> None:
@@ -144,9 +155,9 @@ class Database:
             with self._pool.connection() as connection:
                 yield connection
         except (psycopg.Error, PoolTimeout) as error:
-            if isinstance(error, psycopg.OperationalError):
+            if isinstance(error, psycopg.OperationalError) and error.sqlstate in GONE:
                 self._discard_broken()
-            raise translate(error) from error
+            _raise(error)
 
     def _discard_broken(self) -> None:
         # after a restart of PostgreSQL every idle connection is dead: find out once, not one caller after the other
@@ -161,10 +172,9 @@ class Database:
 
     def fetch_one(self, sql: str, params: Params = None) -> dict[str, Any] | None:
         """The first row of a query, or None. Raises Temporary."""
-        rows = self._read(lambda transaction: [transaction.fetch_one(sql, params)])
-        return rows[0]
+        return self._read(lambda transaction: transaction.fetch_one(sql, params))
 
-    def _read(self, run: Any) -> Any:
+    def _read(self, run: Callable[[Transaction], Read]) -> Read:
         try:
             with self._pool.connection() as connection:
                 return run(Transaction(connection))
@@ -178,7 +188,7 @@ class Database:
                 raise translate(error) from error
             self._discard_broken()
         except psycopg.Error as error:
-            raise translate(error) from error
+            _raise(error)
         with self.connection() as connection:  # the connection was dead: a read may be asked again
             return run(Transaction(connection))
 

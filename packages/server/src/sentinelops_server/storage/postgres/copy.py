@@ -1,0 +1,179 @@
+"""Rows to PostgreSQL by binary COPY: what each column holds, and how a span or a request becomes a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from struct import Struct
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
+
+from ...model import LLMRequest, LogRecord, MetricPoint, Span
+
+__all__ = ["copy_rows", "JsonEncoder", "log_row", "metric_row", "prepare", "request_row", "span_row", "timestamp"]
+
+EPOCH = datetime(1970, 1, 1)
+POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01, where PostgreSQL's timestamps begin
+_INT8 = Struct(">q").pack
+
+SPAN_COLUMNS = (
+    ("timestamp", "timestamp"), ("trace_id", "bytea"), ("span_id", "bytea"), ("parent_span_id", "bytea"),
+    ("start_ns", "int8"), ("duration_ns", "int8"), ("received_at", "timestamp"), ("name", "text"), ("kind", "int2"),
+    ("type", "text"), ("status", "int2"), ("status_message", "text"), ("application", "text"), ("environment", "text"),
+    ("session_id", "text"), ("user_id", "text"), ("scope", "text"), ("attributes", "jsonb"), ("resource", "jsonb"),
+    ("events", "jsonb"), ("links", "jsonb"), ("storage_object_id", "varchar"),
+)  # fmt: skip
+REQUEST_COLUMNS = (
+    ("request_id", "varchar"), ("timestamp", "timestamp"), ("provider", "varchar"), ("model", "varchar"),
+    ("application", "varchar"), ("environment", "varchar"), ("inference_time", "float8"), ("success", "bool"),
+    ("prompt_tokens", "int4"), ("completion_tokens", "int4"), ("total_tokens", "int4"), ("estimated_cost", "float8"),
+    ("memory_used", "float8"), ("error", "text"), ("storage_object_id", "varchar"), ("trace_id", "bytea"),
+    ("span_id", "bytea"), ("operation", "text"), ("status", "text"), ("duration", "float8"),
+    ("time_to_first_token", "float8"), ("streaming", "bool"), ("response_model", "text"), ("response_id", "text"),
+    ("finish_reason", "text"), ("error_type", "text"), ("cache_read_tokens", "int4"), ("cache_write_tokens", "int4"),
+    ("reasoning_tokens", "int4"), ("usage_details", "jsonb"), ("cost_details", "jsonb"), ("price_version", "text"),
+    ("service_tier", "text"), ("server_address", "text"), ("session_id", "text"), ("user_id", "text"), ("tags", "text[]"),
+    ("metadata", "jsonb"), ("parameters", "jsonb"), ("prompt_preview", "text"), ("completion_preview", "text"),
+    ("duplicate_of", "text"), ("weight", "float8"), ("redactions", "jsonb"),
+)  # fmt: skip
+LOG_COLUMNS = (
+    ("timestamp", "timestamp"), ("record_id", "bytea"), ("trace_id", "bytea"), ("span_id", "bytea"), ("severity", "int2"),
+    ("event_name", "text"), ("application", "text"), ("environment", "text"), ("body", "jsonb"), ("attributes", "jsonb"),
+    ("storage_object_id", "varchar"),
+)  # fmt: skip
+METRIC_COLUMNS = (
+    ("timestamp", "timestamp"), ("point_id", "bytea"), ("name", "text"), ("kind", "text"), ("unit", "text"),
+    ("application", "text"), ("environment", "text"), ("attributes", "jsonb"), ("value", "float8"), ("data", "jsonb"),
+)  # fmt: skip
+COLUMNS = {
+    "spans": SPAN_COLUMNS,
+    "request_metrics": REQUEST_COLUMNS,
+    "log_records": LOG_COLUMNS,
+    "metric_points": METRIC_COLUMNS,
+}
+
+
+class _JsonBytes(Dumper):
+    """A jsonb column is given JSON that is already encoded; binary jsonb is a version byte and the text."""
+
+    format = Format.BINARY
+    oid = psycopg.adapters.types["jsonb"].oid
+
+    def dump(self, obj: bytes) -> Buffer:
+        return b"\x01" + obj
+
+
+class _UnixNanoseconds(Dumper):
+    """A timestamp column is given Unix nanoseconds: a datetime in between would cost more than the value."""
+
+    format = Format.BINARY
+    oid = psycopg.adapters.types["timestamp"].oid
+
+    def dump(self, obj: int) -> Buffer:
+        return _INT8(obj // 1000 - POSTGRES_EPOCH_US)
+
+
+def prepare(connection: psycopg.Connection[Any]) -> None:
+    """Teach a connection the spellings that rows use; types named by COPY alone are touched."""
+    connection.adapters.register_dumper(None, _JsonBytes)
+    connection.adapters.register_dumper(None, _UnixNanoseconds)
+
+
+def copy_rows(connection: psycopg.Connection[Any], table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Write rows, each in the order of COLUMNS[table], by one binary COPY."""
+    columns = COLUMNS[table]
+    names = ", ".join(name for name, _ in columns)
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT BINARY)".encode()) as copy,
+    ):
+        copy.set_types([kind for _, kind in columns])
+        for row in rows:
+            copy.write_row(row)
+
+
+def timestamp(time_ns: int) -> datetime:
+    """Return Unix nanoseconds as the naive UTC datetime that a TIMESTAMP column takes."""
+    return EPOCH + timedelta(microseconds=time_ns // 1000)
+
+
+def span_row(span: Span, received_ns: int, shared: JsonEncoder) -> tuple[Any, ...]:
+    """Return the row of a span. `shared` encodes the resource once a batch."""
+    events = links = None
+    if span.events:
+        events = encode_json([{"name": e.name, "time_ns": e.time_ns, "attributes": e.attributes} for e in span.events])
+    if span.links:
+        links = encode_json(
+            [{"trace_id": k.trace_id.hex(), "span_id": k.span_id.hex(), "attributes": k.attributes} for k in span.links]
+        )
+    scope = f"{span.scope_name} {span.scope_version}".strip() if span.scope_name else None
+    return (
+        span.start_ns, span.trace_id, span.span_id, span.parent_span_id, span.start_ns, span.end_ns - span.start_ns,
+        received_ns, span.name, span.kind, span.type, span.status, span.status_message, span.application,
+        span.environment, span.session_id, span.user_id, scope, encode_json(span.attributes), shared.shared(span.resource), events, links,
+        span.storage_object_id,
+    )  # fmt: skip
+
+
+def request_row(request: LLMRequest) -> tuple[Any, ...]:
+    """Return the row of a request."""
+    cost = request.estimated_cost
+    return (
+        request.request_id, request.timestamp_ns, request.provider, request.model, request.application,
+        request.environment, request.inference_time, request.success, request.prompt_tokens, request.completion_tokens,
+        request.total_tokens, None if cost is None else float(cost), request.memory_used, request.error,
+        request.storage_object_id, request.trace_id, request.span_id, request.operation, request.status, request.duration,
+        request.time_to_first_token, request.streaming, request.response_model, request.response_id,
+        request.finish_reason, request.error_type, request.cache_read_tokens, request.cache_write_tokens,
+        request.reasoning_tokens, encode_json(request.usage_details), encode_json(request.cost_details), request.price_version,
+        request.service_tier, request.server_address, request.session_id, request.user_id, request.tags,
+        encode_json(request.metadata), encode_json(request.parameters), request.prompt_preview, request.completion_preview,
+        request.duplicate_of, request.weight, encode_json(request.redactions),
+    )  # fmt: skip
+
+
+def log_row(record: LogRecord) -> tuple[Any, ...]:
+    """Return the row of a log record."""
+    return (
+        record.timestamp_ns, record.record_id, record.trace_id, record.span_id, record.severity, record.event_name,
+        record.application, record.environment, encode_json(record.body), encode_json(record.attributes), record.storage_object_id,
+    )  # fmt: skip
+
+
+def metric_row(point: MetricPoint) -> tuple[Any, ...]:
+    """Return the row of a metric point."""
+    return (
+        point.timestamp_ns, point.point_id, point.name, point.kind, point.unit, point.application, point.environment,
+        encode_json(point.attributes), point.value, encode_json(point.data),
+    )  # fmt: skip
+
+
+def _default(value: Any) -> Any:
+    # Decimal in cost_details, bytes in attributes: neither is JSON, both have a plain spelling
+    return value.hex() if isinstance(value, (bytes, bytearray)) else str(value)
+
+
+def encode_json(value: Any) -> bytes | None:
+    """Return the JSON of a value, None for an empty one. Raises TypeError for what JSON cannot hold."""
+    if not value and (value is None or value == {} or value == []):
+        return None
+    return orjson.dumps(value, default=_default, option=orjson.OPT_NON_STR_KEYS)
+
+
+class JsonEncoder:
+    """`encode_json` that remembers resources, which whole batches share: one encoder per batch."""
+
+    def __init__(self) -> None:
+        self._shared: dict[int, bytes | None] = {}
+
+    def shared(self, value: Any) -> bytes | None:
+        """Encode a value that the batch keeps alive and nobody changes."""
+        key = id(value)
+        if key not in self._shared:
+            self._shared[key] = encode_json(value)
+        return self._shared[key]
