@@ -16,9 +16,12 @@ from opentelemetry.trace import SpanKind
 
 from . import _memory, _runtime
 from ._guard import swallow
+from ._resolve import resolve_call
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Span
+
+    from ._content import ContentPolicy
 
 # Set by other instrumentations, and by ours around a call they already describe: the inner model call stays silent.
 SUPPRESS_KEY = "suppress_language_model_instrumentation"
@@ -63,6 +66,10 @@ class CallRecord:
         self.duration_seconds = 0.0
         self.time_to_first_token_seconds: float | None = None
         self.memory_used_bytes: int | None = None
+
+    def resolve(self, policy: ContentPolicy) -> _runtime.Resolved:
+        """The attributes and the status of the span."""
+        return resolve_call(self, policy)
 
 
 # Returns attributes by semconv name; None values are left out. Values: str, bool, int, float, lists of these. For the
@@ -138,7 +145,7 @@ class Call:
             swallow("call.end", failure)
 
 
-def start_call(
+def start_call(  # noqa: PLR0913 - the facts of a call, all but three by name
     operation: str,
     provider: str,
     model: str | None,

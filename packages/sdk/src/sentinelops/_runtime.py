@@ -24,13 +24,19 @@ class Pending(Protocol):
 
 
 class Resolved:
-    """Attributes ready for OTLP, and the status: error_message None means the span is not an error."""
+    """Attributes ready for OTLP, and the status: error_message None means the span is not an error.
 
-    __slots__ = ("attributes", "error_message")
+    exception: the attributes of an `exception` event at the span's end, or None.
+    """
 
-    def __init__(self, attributes: dict[str, Any], error_message: str | None = None) -> None:
+    __slots__ = ("attributes", "error_message", "exception")
+
+    def __init__(
+        self, attributes: dict[str, Any], error_message: str | None = None, exception: dict[str, Any] | None = None
+    ) -> None:
         self.attributes = attributes
         self.error_message = error_message
+        self.exception = exception
 
 
 class Runtime:

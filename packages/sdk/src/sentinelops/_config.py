@@ -1,0 +1,272 @@
+"""What the SDK was told: explicit options, then SENTINELOPS_*, then OTEL_*; checked once, frozen. The only reader of the environment."""
+
+from __future__ import annotations
+
+import math
+import urllib.parse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
+
+if TYPE_CHECKING:
+    from ._content import ContentPolicy
+
+DEFAULT_ENDPOINT = "http://localhost:4318"
+_ON, _OFF = ("1", "true", "on", "yes"), ("0", "false", "off", "no", "")
+
+
+class Options(TypedDict, total=False):
+    """The options of configure() beyond the first five; each is described in docs/sdk.md."""
+
+    headers: Mapping[str, str]
+    compression: Literal["gzip", "none"]
+    certificate: str
+    max_content_chars: int
+    capture_memory: bool
+    metrics: bool
+    metrics_interval_seconds: float
+    schedule_delay_seconds: float
+    max_queue_spans: int
+    max_queue_bytes: int
+    max_batch_spans: int
+    timeout_seconds: float
+    exit_timeout_seconds: float
+    retry_max_seconds: float
+    spool_dir: str
+    spool_max_bytes: int
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Settings of the SDK, valid by construction; ValueError says what is wrong and how to put it right.
+
+    application, environment: None leaves what the OpenTelemetry resource says. traces_url, metrics_url: full addresses.
+    *_seconds: seconds. max_queue_bytes: what waits to be sent, before (estimated) and after encoding. spool_dir: None = no spool.
+    """
+
+    application: str | None = None
+    environment: str | None = None
+    traces_url: str = DEFAULT_ENDPOINT + "/v1/traces"
+    metrics_url: str = DEFAULT_ENDPOINT + "/v1/metrics"
+    api_key: str | None = field(default=None, repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    compression: str = "gzip"
+    certificate: str | None = None
+    capture_content: str = "redact"
+    max_content_chars: int = 16_384
+    capture_memory: bool = True
+    metrics: bool = True
+    metrics_interval_seconds: float = 60.0
+    schedule_delay_seconds: float = 0.5
+    max_queue_spans: int = 4_096
+    max_queue_bytes: int = 32 * 1024 * 1024
+    max_batch_spans: int = 512
+    timeout_seconds: float = 10.0
+    exit_timeout_seconds: float = 1.5
+    retry_max_seconds: float = 600.0
+    spool_dir: str | None = None
+    spool_max_bytes: int = 64 * 1024 * 1024
+    disabled: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("traces_url", "metrics_url"):
+            _check_url(name, getattr(self, name))
+        if self.capture_content not in ("on", "off", "redact"):
+            raise ValueError(f'capture_content is {self.capture_content!r}: choose "on", "off" or "redact"')
+        if self.compression not in ("gzip", "none"):
+            raise ValueError(f'compression is {self.compression!r}: choose "gzip" or "none"')
+        for name in _POSITIVE:
+            if not getattr(self, name) > 0 or math.isinf(getattr(self, name)):
+                raise ValueError(f"{name} is {getattr(self, name)!r}: give a finite number above 0")
+        if self.api_key is not None:
+            _check_header("api_key", self.api_key)
+        for key, value in self.headers:
+            _check_header(f"header {key!r}", key + value)
+
+    def __repr__(self) -> str:
+        shown = [f"{item.name}={getattr(self, item.name)!r}" for item in fields(self) if item.repr]
+        shown.append(f"api_key={'None' if self.api_key is None else repr('***')}")
+        shown += [f"headers={{{', '.join(f'{key}: ***' for key, _ in self.headers)}}}"]
+        return f"Config({', '.join(shown)})"
+
+    def request_headers(self) -> dict[str, str]:
+        """What every export carries, key included."""
+        sent = dict(self.headers)
+        if self.api_key is not None:
+            sent["Authorization"] = f"Bearer {self.api_key}"
+        return sent
+
+    def content_policy(self) -> ContentPolicy:
+        """How message bodies are treated."""
+        from ._content import ContentPolicy
+
+        return ContentPolicy(self.capture_content, self.max_content_chars)
+
+
+_POSITIVE = (
+    "max_content_chars", "metrics_interval_seconds", "schedule_delay_seconds", "max_queue_spans", "max_queue_bytes",
+    "max_batch_spans", "timeout_seconds", "exit_timeout_seconds", "retry_max_seconds", "spool_max_bytes",
+)  # fmt: skip
+
+
+def _check_url(name: str, url: str) -> None:
+    parts = urllib.parse.urlsplit(url)
+    try:
+        port_ok = parts.port is None or parts.port > 0
+    except ValueError:
+        port_ok = False
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_ok:
+        raise ValueError(f'{name} is {url!r}: give an address such as "http://localhost:4318" (OTLP over HTTP)')
+    if parts.username or parts.password:
+        raise ValueError(f"{name} holds a user name or password: give the key as api_key instead")
+
+
+def _check_header(name: str, value: str) -> None:
+    if not value or not value.isascii() or not value.isprintable() or value != value.strip():
+        raise ValueError(
+            f"{name} is empty or holds spaces at its ends, line breaks or non-ASCII characters: check how it was copied"
+        )
+
+
+def _boolean(text: str) -> bool:
+    lowered = text.strip().lower()
+    if lowered in _ON or lowered in _OFF:
+        return lowered in _ON
+    raise ValueError("use on or off")
+
+
+def _milliseconds(text: str) -> float:
+    return float(text) / 1000
+
+
+def _exporter_timeout(text: str) -> float:
+    """Milliseconds by the specification; the Python exporter has always read seconds, so a small number means those."""
+    number = float(text)
+    return number if number < 1000 else number / 1000
+
+
+def _headers(text: str) -> dict[str, str]:
+    """`a=1,b=2`, values URL-encoded, as OTEL_EXPORTER_OTLP_HEADERS."""
+    parsed = {}
+    for pair in filter(str.strip, text.split(",")):
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise ValueError("write it as name=value,name=value")
+        parsed[key.strip()] = urllib.parse.unquote(value.strip())
+    return parsed
+
+
+# option: (variable, how to read it). SENTINELOPS_ENDPOINT, _API_KEY and _DISABLED are read below: they replace several.
+VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "application": ("SENTINELOPS_APPLICATION", str),
+    "environment": ("SENTINELOPS_ENVIRONMENT", str),
+    "endpoint": ("SENTINELOPS_ENDPOINT", str),
+    "api_key": ("SENTINELOPS_API_KEY", str),
+    "headers": ("SENTINELOPS_HEADERS", _headers),
+    "compression": ("SENTINELOPS_COMPRESSION", str),
+    "certificate": ("SENTINELOPS_CERTIFICATE", str),
+    "capture_content": ("SENTINELOPS_CAPTURE_CONTENT", str),
+    "max_content_chars": ("SENTINELOPS_MAX_CONTENT_CHARS", int),
+    "capture_memory": ("SENTINELOPS_CAPTURE_MEMORY", _boolean),
+    "metrics": ("SENTINELOPS_METRICS", _boolean),
+    "metrics_interval_seconds": ("SENTINELOPS_METRICS_INTERVAL_SECONDS", float),
+    "schedule_delay_seconds": ("SENTINELOPS_SCHEDULE_DELAY_SECONDS", float),
+    "max_queue_spans": ("SENTINELOPS_MAX_QUEUE_SPANS", int),
+    "max_queue_bytes": ("SENTINELOPS_MAX_QUEUE_BYTES", int),
+    "max_batch_spans": ("SENTINELOPS_MAX_BATCH_SPANS", int),
+    "timeout_seconds": ("SENTINELOPS_TIMEOUT_SECONDS", float),
+    "exit_timeout_seconds": ("SENTINELOPS_EXIT_TIMEOUT_SECONDS", float),
+    "retry_max_seconds": ("SENTINELOPS_RETRY_MAX_SECONDS", float),
+    "spool_dir": ("SENTINELOPS_SPOOL_DIR", str),
+    "spool_max_bytes": ("SENTINELOPS_SPOOL_MAX_BYTES", int),
+    "disabled": ("SENTINELOPS_DISABLED", _boolean),
+}
+_STANDARD: dict[str, tuple[tuple[str, Callable[[str], Any]], ...]] = {
+    "disabled": (("OTEL_SDK_DISABLED", _boolean),),
+    "schedule_delay_seconds": (("OTEL_BSP_SCHEDULE_DELAY", _milliseconds),),
+    "max_queue_spans": (("OTEL_BSP_MAX_QUEUE_SIZE", int),),
+    "max_batch_spans": (("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", int),),
+    "metrics_interval_seconds": (("OTEL_METRIC_EXPORT_INTERVAL", _milliseconds),),
+    "timeout_seconds": (
+        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", _exporter_timeout),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", _exporter_timeout),
+    ),
+    "compression": (("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", str), ("OTEL_EXPORTER_OTLP_COMPRESSION", str)),
+    "certificate": (("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", str), ("OTEL_EXPORTER_OTLP_CERTIFICATE", str)),
+}
+
+
+def _read(environ: Mapping[str, str], variable: str, convert: Callable[[str], Any]) -> Any:
+    text = environ.get(variable, "").strip()
+    if not text:
+        return None
+    try:
+        return convert(text)
+    except ValueError as error:
+        shown = "***" if "HEADERS" in variable or "KEY" in variable else repr(text)
+        raise ValueError(f"{variable} is {shown}: {error}") from None
+
+
+def _addresses(environ: Mapping[str, str], endpoint: str | None) -> tuple[str, str, bool]:
+    """Where traces and metrics go, and whether the standard variables said so (only then do their headers go along)."""
+    if endpoint:
+        base = endpoint.rstrip("/")
+        base = base.removesuffix("/v1/traces")
+        return f"{base}/v1/traces", f"{base}/v1/metrics", False
+    base = (environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "").strip() or DEFAULT_ENDPOINT).rstrip("/")
+    traces = environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "").strip()
+    metrics = environ.get("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "").strip()
+    if not metrics and traces.endswith("/v1/traces"):
+        metrics = traces.removesuffix("/v1/traces") + "/v1/metrics"
+    return traces or f"{base}/v1/traces", metrics or f"{base}/v1/metrics", True
+
+
+def _checked_types(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Explicit options that were given, of the right type."""
+    unknown = sorted(set(given) - set(VARIABLES))
+    if unknown:
+        raise ValueError(f"unknown option {', '.join(unknown)}: the options are {', '.join(sorted(VARIABLES))}")
+    kept = {name: value for name, value in given.items() if value is not None}
+    for name, value in kept.items():
+        kind = VARIABLES[name][1]
+        expected: tuple[type, ...] = {int: (int,), float: (int, float), _boolean: (bool,), str: (str,)}.get(
+            kind, (Mapping,)
+        )
+        if name == "spool_dir":
+            expected = (str, _path_type())
+        if not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected):
+            names = " or ".join(kind.__name__ for kind in expected)
+            raise ValueError(f"{name} is a {type(value).__name__}: give a {names}")
+    return kept
+
+
+def _path_type() -> type:
+    import os
+
+    return cast("type", os.PathLike)
+
+
+def load(environ: Mapping[str, str], given: Mapping[str, Any]) -> Config:
+    """The settings in force: explicit over SENTINELOPS_* over OTEL_*. ValueError names the variable or the option."""
+    chosen: dict[str, Any] = {}
+    for name, choices in _STANDARD.items():
+        for variable, convert in reversed(choices):
+            value = _read(environ, variable, convert)
+            if value is not None:
+                chosen[name] = value
+    for name, (variable, convert) in VARIABLES.items():
+        value = _read(environ, variable, convert)
+        if value is not None:
+            chosen[name] = value
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        chosen["disabled"] = True
+    chosen |= _checked_types(given)
+    traces_url, metrics_url, standard = _addresses(environ, chosen.pop("endpoint", None))
+    headers: dict[str, str] = dict(chosen.pop("headers", None) or {})
+    if standard:
+        for variable in ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"):
+            headers = (_read(environ, variable, _headers) or {}) | headers
+    if "spool_dir" in chosen:
+        chosen["spool_dir"] = str(chosen["spool_dir"])
+    return Config(traces_url=traces_url, metrics_url=metrics_url, headers=tuple(sorted(headers.items())), **chosen)

@@ -1,0 +1,212 @@
+"""Message bodies on their way out: left out, redacted, truncated, images and audio replaced by hash and size. Standard library only."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from . import privacy, semconv
+
+# The attributes that hold what people and models wrote. Their values are Python structures until `prepare`.
+CONTENT_ATTRIBUTES = frozenset(
+    {
+        semconv.INPUT_MESSAGES, semconv.OUTPUT_MESSAGES, semconv.SYSTEM_INSTRUCTIONS, semconv.TOOL_DEFINITIONS,
+        semconv.TOOL_CALL_ARGUMENTS, semconv.TOOL_CALL_RESULT, semconv.RETRIEVAL_DOCUMENTS, semconv.INPUT, semconv.OUTPUT,
+    }
+)  # fmt: skip
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}\Z")
+_BLOB_KEYS = ("data", "b64_json", "content", "file_data", "image_base64", "bytes")
+_MIME_KEYS = ("mime_type", "media_type", "mimeType", "mediaType", "format", "input_format")
+_MARGIN = 512  # characters looked at beyond the limit, so that a secret on the border is seen whole
+_DEPTH = 32
+_ITEMS = 2_000
+_LONG = 1_024
+
+
+def blob(data: str | bytes, mime_type: str | None = None, modality: str | None = None) -> dict[str, Any]:
+    """What is kept of an image, a sound or a file: `{type: blob, mime_type, modality, sha256, bytes}`.
+
+    data: raw bytes, base64 text, or a `data:` URL (which knows its own type).
+    """
+    if isinstance(data, str):
+        if data.startswith("data:"):
+            head, _, data = data.partition(",")
+            mime_type = head[5:].partition(";")[0] or mime_type
+        raw = _decoded(data)
+    else:
+        raw = bytes(data)
+    mime = mime_type or "application/octet-stream"
+    family = mime.partition("/")[0]
+    return {
+        "type": "blob",
+        "mime_type": mime,
+        "modality": modality or (family if family in ("image", "audio", "video", "text") else "file"),
+        "sha256": hashlib.sha256(raw).hexdigest(),
+        "bytes": len(raw),
+    }
+
+
+def _decoded(text: str) -> bytes:
+    """The bytes behind base64 of either alphabet; what is not base64 is taken as it stands."""
+    try:
+        padded = text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4)
+        return base64.b64decode(padded, validate=True)
+    except (binascii.Error, ValueError):
+        return text.encode("utf-8", "replace")
+
+
+class ContentPolicy:
+    """What happens to content: mode "on" | "off" | "redact", and how many characters of one message are kept."""
+
+    __slots__ = ("max_chars", "mode")
+
+    def __init__(self, mode: str = "redact", max_chars: int = 16_384) -> None:
+        self.mode = mode
+        self.max_chars = max_chars
+
+    def prepare(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        """The same attributes ready to be sent: content serialised as JSON or left out, None left out, counts added."""
+        ready: dict[str, Any] = {}
+        cleaner = _Cleaner(self)
+        for key, value in attributes.items():
+            if value is None:
+                continue
+            if key not in CONTENT_ATTRIBUTES:
+                ready[key] = value
+            elif self.mode != "off":
+                ready[key] = dumps(cleaner.messages(value))
+        if cleaner.truncated:
+            ready[semconv.CONTENT_TRUNCATED] = cleaner.truncated
+        for kind, count in cleaner.redactions.items():
+            ready[semconv.REDACTIONS_PREFIX + kind] = count
+        return ready
+
+    def text(self, text: str, limit: int = 1_024) -> str:
+        """A diagnostic text (an error message): always free of known secrets, unless everything is allowed."""
+        cut = text[:limit]
+        return cut if self.mode == "on" else privacy.redact(cut)[0]
+
+
+def dumps(value: Any) -> str:
+    """JSON, characters as they are; what JSON does not know is named by its type."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_unknown)
+
+
+def _unknown(value: Any) -> str:
+    return f"<{type(value).__module__}.{type(value).__qualname__}>"
+
+
+class _Cleaner:
+    """One span's content on its way out; counts what it took away."""
+
+    __slots__ = ("_budget", "_items", "_policy", "_redact", "redactions", "truncated")
+
+    def __init__(self, policy: ContentPolicy) -> None:
+        self._policy = policy
+        self._redact = policy.mode == "redact"
+        self._budget = 0
+        self._items = 0
+        self.truncated = 0
+        self.redactions: dict[str, int] = {}
+
+    def messages(self, value: Any) -> Any:
+        """A list of messages, each with its own budget of characters; anything else is one message."""
+        self._items = 0
+        if isinstance(value, list | tuple):
+            return [self._message(item) for item in value]
+        return self._message(value)
+
+    def _message(self, value: Any) -> Any:
+        self._budget = self._policy.max_chars
+        return self._clean(value, 0)
+
+    def _clean(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        if kind is str:
+            return self._string(value)
+        if value is None or kind is int or kind is bool:
+            return value
+        if kind is float:
+            return value if value - value == 0 else str(value)  # NaN and infinities are not JSON
+        self._items += 1
+        if depth > _DEPTH or self._items > _ITEMS:
+            return "[left out: too deep or too many parts]"
+        return self._structure(value, depth)
+
+    def _structure(self, value: Any, depth: int) -> Any:
+        if isinstance(value, Mapping):
+            return self._mapping(value, depth)
+        if isinstance(value, list | tuple | set | frozenset):
+            if len(value) > _LONG and all(type(item) in (int, float) for item in value):
+                return f"[{len(value)} numbers]"
+            return [self._clean(item, depth + 1) for item in value]
+        if isinstance(value, bytes | bytearray | memoryview):
+            return blob(bytes(value))
+        if isinstance(value, str):
+            return self._string(str(value))
+        dump = getattr(value, "model_dump", None)
+        if callable(dump) and not isinstance(value, type):
+            return self._clean(dump(), depth + 1)
+        fields = getattr(value, "__dataclass_fields__", None)
+        if fields is not None and not isinstance(value, type):
+            return {name: self._clean(getattr(value, name, None), depth + 1) for name in fields}
+        return _unknown(value) if not isinstance(value, int | float) else float(value)
+
+    def _mapping(self, value: Mapping[Any, Any], depth: int) -> Any:
+        mime = next((value[key] for key in _MIME_KEYS if isinstance(value.get(key), str)), None)
+        cleaned: dict[str, Any] = {}
+        for key, given in value.items():
+            name = key if type(key) is str else str(key)
+            item = _parsed(given) if name == "arguments" and type(given) is str else given
+            if mime is not None and name in _BLOB_KEYS and _is_encoded(item, 64):
+                cleaned |= blob(item, mime if "/" in mime else f"audio/{mime}")
+            else:
+                cleaned[name] = self._clean(item, depth + 1)
+        return cleaned
+
+    def _string(self, text: str) -> Any:
+        length = len(text)
+        if length > 64:
+            if text.startswith("data:") and ";base64," in text[:128]:
+                return blob(text)
+            if length > _LONG and _is_encoded(text, _LONG):
+                return blob(text)
+        budget = self._budget
+        if length > budget:
+            text = text[: budget + _MARGIN]
+        if self._redact and length > 5:
+            text, counts = privacy.redact(text)
+            for kind, count in counts.items():
+                self.redactions[kind] = self.redactions.get(kind, 0) + count
+        if length > budget:
+            self.truncated += length - budget
+            text = text[:budget]
+        self._budget = max(0, budget - length)
+        return text
+
+
+def _is_encoded(value: Any, least: int) -> bool:
+    """Whether this is a long base64 text: its beginning and its end are enough to tell, no prose looks like it."""
+    if isinstance(value, bytes | bytearray):
+        return True
+    if not isinstance(value, str) or len(value) < least:
+        return False
+    if value.startswith("data:"):
+        return ";base64," in value[:128]
+    head = value[:least]
+    return _BASE64.match(head) is not None and _BASE64.match(value[-64:]) is not None and len(set(head)) > 12
+
+
+def _parsed(text: str) -> Any:
+    """A tool's arguments as the JSON they are, so that redaction sees values; not JSON: the text itself."""
+    if not text.startswith(("{", "[")) or len(text) > 100_000:
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
