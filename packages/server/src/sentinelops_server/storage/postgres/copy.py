@@ -122,11 +122,16 @@ def span_row(span: Span, received_ns: int, shared: JsonEncoder) -> tuple[Any, ..
 
 def request_row(request: LLMRequest) -> tuple[Any, ...]:
     """Return the row of a request."""
-    cost = request.estimated_cost
+    cost = None if request.estimated_cost is None else float(request.estimated_cost)
+    numbers = request.duration + request.weight + (cost or 0.0) + (request.time_to_first_token or 0.0)
+    numbers += (request.inference_time or 0.0) + (request.memory_used or 0.0)
+    if numbers - numbers != 0 or request.weight < 0:
+        # PostgreSQL takes NaN and infinity, and every sum over them is lost
+        raise ValueError("a number of the request is not finite, or its weight is negative")
     return (
         request.request_id, request.timestamp_ns, request.provider, request.model, request.application,
         request.environment, request.inference_time, request.success, request.prompt_tokens, request.completion_tokens,
-        request.total_tokens, None if cost is None else float(cost), request.memory_used, request.error,
+        request.total_tokens, cost, request.memory_used, request.error,
         request.storage_object_id, request.trace_id, request.span_id, request.operation, request.status, request.duration,
         request.time_to_first_token, request.streaming, request.response_model, request.response_id,
         request.finish_reason, request.error_type, request.cache_read_tokens, request.cache_write_tokens,
