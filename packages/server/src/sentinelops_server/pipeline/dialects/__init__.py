@@ -1,1 +1,11 @@
-"""One module per vocabulary of attributes; each turns a span into the canonical request."""
+"""Foreign vocabularies, one module each; the first that recognises a span reads it, and `genai` reads all others."""
+
+from __future__ import annotations
+
+from .base import Dialect, Reading
+from .genai import GenAi
+
+__all__ = ["DIALECTS", "Dialect", "GenAi", "Reading"]
+
+# asked in this order
+DIALECTS: tuple[Dialect, ...] = (GenAi(),)

@@ -1,0 +1,324 @@
+"""Message bodies of any spelling, brought to the one shape that Payload.content documents: pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from ..model import LogRecord
+
+__all__ = [
+    "MESSAGE_EVENTS",
+    "canonical_messages",
+    "content_from_log_records",
+    "event_content",
+    "flattened_messages",
+    "merge_content",
+    "parse_json",
+    "preview",
+]
+
+PREVIEW_CHARACTERS = 160
+
+# log or span events of one message each, 1.28 to 1.36 -> role
+MESSAGE_EVENTS = {
+    "gen_ai.system.message": "system",
+    "gen_ai.user.message": "user",
+    "gen_ai.assistant.message": "assistant",
+    "gen_ai.tool.message": "tool",
+    "gen_ai.choice": "assistant",
+}
+
+# attributes that hold a whole list -> key of Payload.content
+CONTENT_ATTRIBUTES = {
+    "gen_ai.input.messages": "input_messages",
+    "gen_ai.output.messages": "output_messages",
+    "gen_ai.system_instructions": "system_instructions",
+    "gen_ai.tool.definitions": "tool_definitions",
+    "gen_ai.tool.call.arguments": "tool_arguments",
+    "gen_ai.tool.call.result": "tool_result",
+    "gen_ai.retrieval.documents": "documents",
+}
+
+
+def parse_json(value: Any) -> Any:
+    """Return the JSON in a string, or the value itself when it is no string or no JSON."""
+    if isinstance(value, str):
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return value
+    return value
+
+
+def canonical_messages(value: Any, role: str = "user") -> list[dict[str, Any]]:
+    """Turn a list, one message, a JSON string or plain text into [{role, parts}]; `role` is for what names none."""
+    value = parse_json(value)
+    if value is None or value == "":
+        return []
+    if isinstance(value, Mapping):
+        inner = value.get("messages")
+        value = inner if isinstance(inner, list) else [value]
+    if not isinstance(value, list):
+        return [{"role": role, "parts": [_text(value)]}]
+    return [_message(item, role) for item in value]
+
+
+def _message(item: Any, role: str) -> dict[str, Any]:
+    if not isinstance(item, dict):
+        return {"role": role, "parts": [_text(item)]}
+    parts = item.get("parts")
+    if isinstance(parts, list):
+        message = {**item, "role": str(item.get("role") or role)}
+        message["parts"] = [part if _is_canonical(part) else _part(part) for part in parts]
+        return message
+    return _chat_message(item, role)
+
+
+def _is_canonical(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") in ("text", "reasoning") and "content" in part
+
+
+def _chat_message(item: dict[str, Any], role: str) -> dict[str, Any]:
+    """Read a provider's own chat message: {role, content, tool_calls, tool_call_id}."""
+    role = str(item.get("role") or role)
+    content = item.get("content")
+    call_id = item.get("tool_call_id") or item.get("id")
+    if role == "tool":
+        parts = [{"type": "tool_call_response", "id": call_id, "response": content}]
+    elif isinstance(content, list):
+        parts = [_part(part) for part in content]
+    elif content is None or content == "":
+        parts = []
+    else:
+        parts = [_text(content)]
+    for name in ("reasoning_content", "reasoning"):
+        if isinstance(item.get(name), str):
+            parts.insert(0, {"type": "reasoning", "content": item[name]})
+            break
+    if isinstance(item.get("refusal"), str):
+        parts.append({"type": "refusal", "content": item["refusal"]})
+    calls = item.get("tool_calls")
+    if isinstance(calls, list):
+        parts += [_tool_call(call) for call in calls]
+    message: dict[str, Any] = {"role": role, "parts": parts}
+    for name in ("name", "finish_reason"):
+        if item.get(name) is not None:
+            message[name] = item[name]
+    return message
+
+
+def _text(value: Any) -> dict[str, Any]:
+    return {"type": "text", "content": value if isinstance(value, str) else orjson.dumps(value, default=str).decode()}
+
+
+def _tool_call(call: Any) -> dict[str, Any]:
+    if not isinstance(call, dict):
+        return _text(call)
+    function = call.get("function")
+    source = function if isinstance(function, dict) else call
+    arguments = source.get("arguments", source.get("input", source.get("args")))
+    return {"type": "tool_call", "id": call.get("id"), "name": source.get("name"), "arguments": parse_json(arguments)}
+
+
+def _part(part: Any) -> dict[str, Any]:
+    """One part of a message in the conventions' shape, from it or from OpenAI's and Anthropic's."""
+    if not isinstance(part, dict):
+        return _text(part)
+    kind = part.get("type")
+    reader = _PART_READERS.get(kind) if isinstance(kind, str) else None
+    if reader is not None:
+        return reader(part)
+    if kind is None and isinstance(part.get("text"), str):
+        return _text(part["text"])
+    return {"type": str(kind or "unknown"), **{key: value for key, value in part.items() if key != "type"}}
+
+
+def _text_part(part: dict[str, Any]) -> dict[str, Any]:
+    return _text(part.get("content", part.get("text", "")))
+
+
+def _reasoning_part(part: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "reasoning", "content": part.get("content", part.get("thinking", part.get("text", "")))}
+
+
+def _call_part(part: dict[str, Any]) -> dict[str, Any]:
+    return {**_tool_call(part), "type": "tool_call"}
+
+
+def _response_part(part: dict[str, Any]) -> dict[str, Any]:
+    response = part.get("response", part.get("result", part.get("content", part.get("output"))))
+    return {
+        "type": "tool_call_response",
+        "id": part.get("id", part.get("tool_use_id", part.get("call_id"))),
+        "response": parse_json(response),
+    }
+
+
+def _image_part(part: dict[str, Any]) -> dict[str, Any]:
+    image = part.get("image_url")
+    url = image.get("url") if isinstance(image, dict) else image
+    return {"type": "uri", "modality": "image", "uri": url}
+
+
+_PART_READERS = {
+    "text": _text_part,
+    "input_text": _text_part,
+    "output_text": _text_part,
+    "reasoning": _reasoning_part,
+    "thinking": _reasoning_part,
+    "tool_call": _call_part,
+    "tool_use": _call_part,
+    "function_call": _call_part,
+    "tool_call_response": _response_part,
+    "tool_result": _response_part,
+    "function_call_output": _response_part,
+    "image_url": _image_part,
+    "input_image": _image_part,
+}
+
+
+def event_content(name: str, body: Any, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Content of one GenAI event, span event or log record; empty when the event holds none.
+
+    Bodies of the 1.28-1.36 events may stand in `body` (log records) or in `attributes` (span events).
+    """
+    if name in MESSAGE_EVENTS:
+        return _message_event(name, body if isinstance(body, Mapping) and body else attributes)
+    if name in ("gen_ai.content.prompt", "gen_ai.content.completion"):
+        return _content_event(name, attributes)
+    source = body if isinstance(body, Mapping) and any(key in body for key in CONTENT_ATTRIBUTES) else attributes
+    content: dict[str, Any] = {}
+    for attribute, key in CONTENT_ATTRIBUTES.items():
+        if (value := source.get(attribute)) is not None:
+            content[key] = _canonical_value(key, value)
+    return content
+
+
+def _canonical_value(key: str, value: Any) -> Any:
+    if key == "input_messages":
+        return canonical_messages(value)
+    if key == "output_messages":
+        return canonical_messages(value, "assistant")
+    if key == "system_instructions":
+        return instructions(value)
+    return parse_json(value)
+
+
+def instructions(value: Any) -> list[dict[str, Any]]:
+    """System instructions as a list of parts, from parts, a JSON string, messages or plain text."""
+    value = parse_json(value)
+    if isinstance(value, list):
+        parts: list[dict[str, Any]] = []
+        for item in value:
+            if isinstance(item, dict) and ("parts" in item or "role" in item):
+                parts += _message(item, "system")["parts"]
+            else:
+                parts.append(_part(item))
+        return parts
+    return [_text(value)]
+
+
+def _message_event(name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    fields = dict(body)
+    if name == "gen_ai.choice":
+        message = parse_json(fields.get("message"))
+        message = dict(message) if isinstance(message, Mapping) else fields
+        if (reason := fields.get("finish_reason")) is not None:
+            message = {**message, "finish_reason": reason}
+    else:
+        message = fields
+    for key in ("content", "tool_calls"):
+        if key in message:
+            message[key] = parse_json(message[key]) if key == "tool_calls" else _content_of(message[key])
+    canonical = _message(message, MESSAGE_EVENTS[name])
+    if name == "gen_ai.choice":
+        return {"output_messages": [canonical]}
+    return {"input_messages": [canonical]}
+
+
+def _content_of(value: Any) -> Any:
+    parsed = parse_json(value)
+    return parsed if isinstance(parsed, list) else value
+
+
+def _content_event(name: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    if name == "gen_ai.content.prompt":
+        value = attributes.get("gen_ai.prompt")
+        return {} if value is None else {"input_messages": canonical_messages(value)}
+    value = attributes.get("gen_ai.completion")
+    return {} if value is None else {"output_messages": canonical_messages(value, "assistant")}
+
+
+def merge_content(content: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Add `more` to `content`; lists of messages are appended, anything else is kept when already there."""
+    for key, value in more.items():
+        if key in content and isinstance(content[key], list) and isinstance(value, list):
+            content[key] = content[key] + value
+        else:
+            content.setdefault(key, value)
+
+
+def content_from_log_records(records: Iterable[LogRecord]) -> dict[str, Any]:
+    """Payload.content of one span, out of the log records that carry its messages, in the order of their time.
+
+    A details event holds all messages of a call, so it wins over events of one message each; nothing is shown twice.
+    """
+    single: dict[str, Any] = {}
+    whole: dict[str, Any] = {}
+    for record in sorted(records, key=lambda record: record.timestamp_ns):
+        name = record.event_name or ""
+        content = event_content(name, record.body, record.attributes)
+        if name in MESSAGE_EVENTS or name.startswith("gen_ai.content."):
+            merge_content(single, content)
+        else:
+            whole.update(content)
+    return {**single, **whole}
+
+
+def flattened_messages(attributes: Mapping[str, Any], prefix: str, role: str) -> list[dict[str, Any]]:
+    """Messages out of `<prefix>N.role`, `<prefix>N.content`, `<prefix>N.tool_calls.M.name`; `prefix` ends in a dot."""
+    found: dict[int, dict[str, Any]] = {}
+    for key, value in attributes.items():
+        if not key.startswith(prefix):
+            continue
+        index, _, field = key[len(prefix) :].partition(".")
+        if not index.isdecimal() or not field:
+            continue
+        message = found.setdefault(int(index), {})
+        if field.startswith("tool_calls."):
+            number, _, name = field[len("tool_calls.") :].partition(".")
+            message.setdefault("tool_calls", {}).setdefault(number, {})[name.removeprefix("function.")] = value
+        else:
+            message[field] = _content_of(value) if field == "content" else value
+    messages = []
+    for message_number in sorted(found):
+        message = found[message_number]
+        if calls := message.get("tool_calls"):
+            message["tool_calls"] = [calls[position] for position in sorted(calls)]
+        messages.append(_message(message, role))
+    return messages
+
+
+def preview(messages: Iterable[Mapping[str, Any]], role: str | None = None) -> str | None:
+    """Return 160 characters of the last message (of `role`, if given) that has text; a tool call counts as its name."""
+    for message in reversed(list(messages)):
+        if role is not None and message.get("role") != role:
+            continue
+        for part in message.get("parts") or ():
+            if text := _preview_of(part):
+                return text
+    return None
+
+
+def _preview_of(part: Any) -> str | None:
+    if not isinstance(part, Mapping):
+        return None
+    content = part.get("content")
+    if isinstance(content, str) and part.get("type") != "reasoning" and content.strip():
+        return content.strip()[:PREVIEW_CHARACTERS]
+    if part.get("type") == "tool_call":
+        return f"{part.get('name')}()"[:PREVIEW_CHARACTERS]
+    return None

@@ -1,0 +1,97 @@
+"""First stage of the pipeline: the bytes of one OTLP request become records, or refusals by name."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Any
+
+import orjson
+from google.protobuf.json_format import ParseDict, ParseError
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from ..errors import Malformed
+from ..model import OtlpBatch
+from . import otlp_logs, otlp_metrics, otlp_spans
+from .decoded import Bounds, Decoded, Limits, OtlpConfig
+
+__all__ = ["decode"]
+
+REQUESTS: dict[str, Any] = {
+    "spans": ExportTraceServiceRequest,
+    "log_records": ExportLogsServiceRequest,
+    "metric_points": ExportMetricsServiceRequest,
+}
+
+WALKS = {"spans": otlp_spans.walk, "log_records": otlp_logs.walk, "metric_points": otlp_metrics.walk}
+
+ID_FIELDS = frozenset({"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"})
+
+
+def anytime(_: int) -> str | None:
+    """Bounds that take every time."""
+    return None
+
+
+def decode(batch: OtlpBatch, bounds: Bounds = anytime, config: OtlpConfig | None = None) -> Decoded:
+    """Decode one OTLP request. A bad record is refused by itself; Malformed means that nothing could be read."""
+    message = parse(batch)
+    decoded = Decoded(batch.signal)
+    config = config or OtlpConfig()
+    large = len(batch.body) > config.max_record_bytes
+    WALKS[batch.signal](message, decoded, Limits(bounds, config, large, batch.received_ns))
+    return decoded
+
+
+def parse(batch: OtlpBatch) -> Any:
+    """Parse the body into its protobuf message, whatever the encoding; Malformed when it cannot be."""
+    message = REQUESTS[batch.signal]()
+    if batch.encoding == "protobuf":
+        try:
+            message.ParseFromString(batch.body)
+        except DecodeError as error:
+            raise Malformed(f"the body is not an OTLP protobuf {batch.signal} request: {error}") from None
+        return message
+    try:
+        ParseDict(_ids_to_base64(_load_json(batch.body)), message, ignore_unknown_fields=True, max_recursion_depth=100)
+    except (ParseError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise Malformed(f"the body is not an OTLP/JSON {batch.signal} request: {str(error)[:300]}") from None
+    return message
+
+
+def _load_json(body: bytes) -> Any:
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        # orjson refuses lone surrogates, which JavaScript writes when it cuts a string: they become U+FFFD
+        text = json.dumps(json.loads(body), ensure_ascii=False, allow_nan=False)
+        value = orjson.loads(text.encode("utf-8", "replace"))
+    if not isinstance(value, dict):
+        raise ValueError("it must be a JSON object")
+    return value
+
+
+def _ids_to_base64(value: Any) -> Any:
+    """Turn ids, hex in OTLP/JSON, into protobuf's base64; what is no hex becomes an empty, invalid id."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in ID_FIELDS:
+                value[key] = _hex_to_base64(inner)
+            elif isinstance(inner, (dict, list)) and key != "attributes":
+                _ids_to_base64(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            if isinstance(inner, (dict, list)):
+                _ids_to_base64(inner)
+    return value
+
+
+def _hex_to_base64(value: Any) -> str:
+    try:
+        return base64.b64encode(binascii.unhexlify(value)).decode()
+    except (binascii.Error, ValueError, TypeError):
+        return ""

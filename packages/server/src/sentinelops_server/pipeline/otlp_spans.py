@@ -1,0 +1,88 @@
+"""Part of decoding: the walk over ExportTraceServiceRequest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..model import Span, SpanEvent, SpanLink
+from .decoded import Decoded, Limits
+from .otlp_values import application_of, attributes_of, clean, environment_of
+
+__all__ = ["walk"]
+
+NO_TRACE = bytes(16)
+NO_SPAN = bytes(8)
+MAX_NS = 2**63 - 1
+
+
+def walk(message: Any, decoded: Decoded, limits: Limits) -> None:
+    """Put every valid span of the message into `decoded.spans`, and refuse the others by name."""
+    for resource_spans in message.resource_spans:
+        resource = attributes_of(resource_spans.resource.attributes)
+        application, environment = application_of(resource), environment_of(resource)
+        for scope_spans in resource_spans.scope_spans:
+            scope = (clean(scope_spans.scope.name), clean(scope_spans.scope.version))
+            for record in scope_spans.spans:
+                decoded.received += 1
+                span = _span(record, scope, limits)
+                if isinstance(span, Span):
+                    span.resource = resource
+                    span.application = application
+                    span.environment = environment
+                    decoded.spans.append(span)
+                else:
+                    decoded.refuse(application, *span)
+
+
+def _span(record: Any, scope: tuple[str, str], limits: Limits) -> Span | tuple[str, str]:
+    trace_id: bytes = record.trace_id
+    span_id: bytes = record.span_id
+    start: int = record.start_time_unix_nano
+    end: int = record.end_time_unix_nano
+    if len(trace_id) != 16 or trace_id == NO_TRACE:
+        return "invalid_trace_id", "a trace id is 16 bytes and not all zero"
+    if len(span_id) != 8 or span_id == NO_SPAN:
+        return "invalid_span_id", "a span id is 8 bytes and not all zero"
+    if not 0 < start <= end <= MAX_NS:
+        return "invalid_time", f"a span must start after 1970 and end no earlier than it starts, not {start} to {end}"
+    if (why := limits.bounds(start)) or (why := limits.bounds(end)):
+        return "time_out_of_range", why
+    if (why := limits.oversize(record)) or (why := _too_many_events(record, limits)):
+        return "too_large", why
+    parent: bytes = record.parent_span_id
+    status = record.status
+    span = Span(
+        trace_id=trace_id,
+        span_id=span_id,
+        parent_span_id=parent if len(parent) == 8 and parent != NO_SPAN else None,
+        name=clean(record.name),
+        kind=record.kind if 0 <= record.kind <= 5 else 0,
+        start_ns=start,
+        end_ns=end,
+        status=status.code if 0 <= status.code <= 2 else 0,
+        status_message=clean(status.message) or None,
+        attributes=attributes_of(record.attributes),
+        scope_name=scope[0],
+        scope_version=scope[1],
+        dropped_attributes_count=record.dropped_attributes_count,
+        trace_state=clean(record.trace_state),
+    )
+    if record.events:
+        span.events = [
+            SpanEvent(clean(event.name), min(event.time_unix_nano, MAX_NS), attributes_of(event.attributes))
+            for event in record.events
+        ]
+    if record.links:
+        span.links = [
+            SpanLink(link.trace_id, link.span_id, attributes_of(link.attributes))
+            for link in record.links
+            if len(link.trace_id) == 16 and len(link.span_id) == 8
+        ]
+    return span
+
+
+def _too_many_events(record: Any, limits: Limits) -> str | None:
+    limit = limits.config.max_events_per_span
+    if len(record.events) > limit or len(record.links) > limit:
+        return f"{len(record.events)} events and {len(record.links)} links are over the limit of {limit} a span"
+    return None

@@ -1,0 +1,161 @@
+"""Fourth stage of the pipeline: what a call cost, by own prices, else by genai-prices' data; unknown stays None.
+
+The prices of a model are resolved once a (provider, model, tier, day) and kept; the arithmetic is that of genai-prices:
+every count is billed once, in the most specific class that has a price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from ..model import LLMRequest
+from .price_tables import Bundled, Override, Rates, overrides_of
+
+__all__ = ["Pricer", "billed_counts"]
+
+PER_MILLION = Decimal(1_000_000)
+CACHE_LIMIT = 20_000
+
+# our name of a count -> genai-prices' usage key; those of usage_details carry the same names as in dialects
+DETAIL_KEYS = {
+    "cache_write_1h": "cache_write_1h_tokens",
+    "cache_write_5m": "cache_write_5m_tokens",
+    "audio_input": "input_audio_tokens",
+    "audio_output": "output_audio_tokens",
+    "audio_cache_read": "cache_audio_read_tokens",
+    "image_input": "input_image_tokens",
+    "image_output": "output_image_tokens",
+    "image_cache_read": "cache_image_read_tokens",
+    "web_searches": "web_searches",
+    "audio_seconds": "audio_seconds",
+    "input_audio_seconds": "input_audio_seconds",
+    "characters": "input_characters",
+    "pages": "input_document_pages",
+}
+# a class's name in cost_details
+CLASS_NAMES = {
+    "input_tokens": "input",
+    "output_tokens": "output",
+    "cache_read_tokens": "cache_read",
+    "cache_write_tokens": "cache_write",
+    "cache_write_1h_tokens": "cache_write_1h",
+    "cache_write_5m_tokens": "cache_write_5m",
+    "output_reasoning_tokens": "reasoning",
+    "input_audio_tokens": "audio_input",
+    "output_audio_tokens": "audio_output",
+    "input_image_tokens": "image_input",
+    "output_image_tokens": "image_output",
+    "cache_audio_read_tokens": "audio_cache_read",
+    "cache_image_read_tokens": "image_cache_read",
+}
+
+
+class Pricer:
+    """Sets estimated_cost, cost_details and price_version of requests. Thread-safe: reloading swaps whole tables.
+
+    `overrides` are rows of price_overrides as dicts {id, provider, model, prices, valid_from}.
+    """
+
+    def __init__(self, overrides: Iterable[Mapping[str, Any]] = ()) -> None:
+        self._bundled = Bundled()
+        self._overrides: tuple[Override, ...] = ()
+        self._cache: dict[tuple[Any, ...], Rates | str] = {}
+        self.reload(overrides)
+
+    def reload(self, overrides: Iterable[Mapping[str, Any]]) -> None:
+        """Take new overrides; raises ValueError naming the row that is wrong, and then keeps the old ones."""
+        self._overrides = overrides_of(overrides)
+        self._cache = {}
+
+    def price(self, request: LLMRequest) -> str | None:
+        """Price the request in place. Returns None when priced, else the reason why the cost is unknown."""
+        counts = billed_counts(request)
+        if counts is None:
+            return self._unknown(request, "no_usage")
+        rates = self._rates(request)
+        if isinstance(rates, str):
+            return self._unknown(request, rates)
+        if why := rates.unbillable(counts):
+            return self._unknown(request, why)
+        leaves = rates.leaves(counts)
+        if leaves is None:
+            return self._unknown(request, "inconsistent_usage")
+        details: dict[str, Any] = {}
+        total = Decimal(0)
+        input_tokens = counts.get("input_tokens", 0)
+        for line, count in leaves:
+            price = line.at(input_tokens)
+            usd = price * (count if isinstance(count, int) else Decimal(str(count))) / line.per
+            total += usd
+            details[CLASS_NAMES.get(line.usage_key, line.usage_key)] = _detail(line.per, count, price, usd)
+        request.estimated_cost = total
+        request.cost_details = details
+        request.price_version = rates.version
+        return None
+
+    def _unknown(self, request: LLMRequest, reason: str) -> str:
+        request.estimated_cost = None
+        request.cost_details = {"unknown": reason}
+        request.price_version = None
+        return reason
+
+    def _rates(self, request: LLMRequest) -> Rates | str:
+        day = request.timestamp_ns // 86_400_000_000_000
+        key = (request.provider, request.model, request.response_model, request.service_tier, day)
+        cached = self._cache.get(key)
+        if cached is not None:
+            return cached
+        when = datetime.fromtimestamp(request.timestamp_ns / 1e9, UTC)
+        cache = self._cache
+        rates, keep = self._resolve(request, when)
+        if keep:
+            if len(cache) >= CACHE_LIMIT:
+                cache.clear()
+            cache[key] = rates
+        return rates
+
+    def _resolve(self, request: LLMRequest, when: datetime) -> tuple[Rates | str, bool]:
+        """Return the rates, or why there are none, and whether they hold for the whole day."""
+        matching = [one for one in self._overrides if one.matches(request)]
+        current = [one for one in matching if one.valid_from <= when]
+        if current:
+            # an override that begins within this day splits it
+            splits = any(one.valid_from.date() == when.date() for one in matching)
+            return max(current, key=Override.precedence).rates, not splits
+        rates, keep = self._bundled.rates(request, when)
+        return rates, keep and not matching
+
+
+def _detail(per: int, count: int | float, price: Decimal, usd: Decimal) -> dict[str, Any]:
+    if per == 1_000_000:
+        return {"tokens": count, "usd_per_million": _text(price), "usd": _text(usd)}
+    return {"count": count, "usd_per": _text(price), "per": per, "usd": _text(usd)}
+
+
+def _text(value: Decimal) -> str:
+    return format(value.normalize(), "f") if value else "0"
+
+
+def billed_counts(request: LLMRequest) -> dict[str, int | float] | None:
+    """Return the counts of a request by genai-prices' usage keys; None when its usage is unknown."""
+    prompt, completion = request.prompt_tokens, request.completion_tokens
+    if prompt is None and completion is None and not request.usage_details.keys() & DETAIL_KEYS.keys():
+        return None
+    # half a usage is no price: a chat whose output is unknown would look too cheap
+    if prompt is None or (completion is None and request.operation not in ("embeddings", "rerank")):
+        return None
+    counts: dict[str, int | float] = {"input_tokens": prompt, "output_tokens": completion or 0}
+    if request.cache_read_tokens:
+        counts["cache_read_tokens"] = request.cache_read_tokens
+    if request.cache_write_tokens:
+        counts["cache_write_tokens"] = request.cache_write_tokens
+    if request.reasoning_tokens:
+        counts["output_reasoning_tokens"] = request.reasoning_tokens
+    if request.usage_details:
+        for name, key in DETAIL_KEYS.items():
+            if count := request.usage_details.get(name):
+                counts[key] = count
+    return counts

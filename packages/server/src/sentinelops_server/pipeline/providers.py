@@ -1,0 +1,122 @@
+"""Part of normalising: the one name of a provider, from its host first, then from what the writer called it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+__all__ = ["host_of", "provider_of"]
+
+# what writers say -> the conventions' name
+ALIASES = {
+    "az.ai.openai": "azure.ai.openai",
+    "az.ai.inference": "azure.ai.inference",
+    "azure": "azure.ai.openai",
+    "azure.openai": "azure.ai.openai",
+    "azure_openai": "azure.ai.openai",
+    "azure-openai": "azure.ai.openai",
+    "azureopenai": "azure.ai.openai",
+    "openai.responses": "openai",
+    "openai.chat": "openai",
+    "openai.completion": "openai",
+    "openai.embedding": "openai",
+    "chatopenai": "openai",
+    "anthropic.messages": "anthropic",
+    "claude": "anthropic",
+    "chatanthropic": "anthropic",
+    "aws": "aws.bedrock",
+    "bedrock": "aws.bedrock",
+    "aws_bedrock": "aws.bedrock",
+    "amazon_bedrock": "aws.bedrock",
+    "amazon-bedrock": "aws.bedrock",
+    "amazon": "aws.bedrock",
+    "vertex_ai": "gcp.vertex_ai",
+    "vertexai": "gcp.vertex_ai",
+    "vertex": "gcp.vertex_ai",
+    "google_vertexai": "gcp.vertex_ai",
+    "gemini": "gcp.gemini",
+    "google.generative-ai": "gcp.gemini",
+    "google": "gcp.gen_ai",
+    "mistral": "mistral_ai",
+    "mistralai": "mistral_ai",
+    "xai": "x_ai",
+    "x-ai": "x_ai",
+    "grok": "x_ai",
+    "watsonx": "ibm.watsonx.ai",
+    "ibm-watson-machine-learning": "ibm.watsonx.ai",
+    "moonshot": "moonshot_ai",
+    "moonshotai": "moonshot_ai",
+    "togetherai": "together",
+    "together_ai": "together",
+    "fireworks_ai": "fireworks",
+    "fireworks-ai": "fireworks",
+    "hugging_face": "huggingface",
+    "hf": "huggingface",
+    "llamacpp": "llama.cpp",
+    "llama_cpp": "llama.cpp",
+    "_other": "unknown",
+}
+
+# end of a host -> provider; the longest that fits is not needed, since none is the end of another
+HOSTS = {
+    ".openai.azure.com": "azure.ai.openai",
+    ".cognitiveservices.azure.com": "azure.ai.openai",
+    ".services.ai.azure.com": "azure.ai.inference",
+    ".models.ai.azure.com": "azure.ai.inference",
+    "api.openai.com": "openai",
+    "api.anthropic.com": "anthropic",
+    "generativelanguage.googleapis.com": "gcp.gemini",
+    "aiplatform.googleapis.com": "gcp.vertex_ai",
+    "api.mistral.ai": "mistral_ai",
+    "api.cohere.com": "cohere",
+    "api.cohere.ai": "cohere",
+    "api.deepseek.com": "deepseek",
+    "api.groq.com": "groq",
+    "api.perplexity.ai": "perplexity",
+    "api.x.ai": "x_ai",
+    "api.moonshot.ai": "moonshot_ai",
+    "api.moonshot.cn": "moonshot_ai",
+    "openrouter.ai": "openrouter",
+    "api.together.xyz": "together",
+    "api.together.ai": "together",
+    "api.fireworks.ai": "fireworks",
+    "api.cerebras.ai": "cerebras",
+    "router.huggingface.co": "huggingface",
+    "api-inference.huggingface.co": "huggingface",
+    ".endpoints.huggingface.cloud": "huggingface",
+}
+
+
+@lru_cache(maxsize=4096)
+def host_of(address: str | None) -> str | None:
+    """Return the host in lower case, out of a host, host:port or URL."""
+    if not address:
+        return None
+    try:
+        host = urlsplit(address if "//" in address else f"//{address}").hostname
+    except ValueError:
+        return None
+    return host or None
+
+
+@lru_cache(maxsize=8192)
+def provider_of(name: str | None, address: str | None) -> str:
+    """Return the provider: a host that tells it beats the attribute, since every compatible client says `openai`."""
+    host = host_of(address)
+    named = ALIASES.get(name.strip().lower(), name.strip().lower()) if name else ""
+    by_host = _by_host(host) if host else None
+    # two Azure services share hosts: the writer's word tells them apart
+    if by_host and not (by_host.startswith("azure.") and named.startswith("azure.")):
+        return by_host
+    return named[:255] or "unknown"
+
+
+def _by_host(host: str) -> str | None:
+    if host.startswith(("bedrock-runtime.", "bedrock-runtime-fips.", "bedrock-mantle.")):
+        return "aws.bedrock"
+    for end, provider in HOSTS.items():
+        if host == end or host.endswith(end if end.startswith(".") else f".{end}"):
+            return provider
+        if end == "aiplatform.googleapis.com" and host.endswith(end):  # us-central1-aiplatform.googleapis.com
+            return provider
+    return None

@@ -1,0 +1,249 @@
+"""Third stage of the pipeline: private text is replaced by its mark before it is kept; a failure withholds the text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+import re2
+from sentinelops import privacy
+
+from ..model import LLMRequest, LogRecord, Payload, Span, SpanEvent, SpanLink
+
+__all__ = ["RedactConfig", "Redactor", "RedactorFailed"]
+
+WITHHELD = "[withheld: redaction failed]"
+# every text ends in this, and the last pattern of the set finds it: an answer without it means that the set gave up
+CANARY = "\x1e\x1fend"
+
+# attributes that name things and hold no one's words; they are looked up and grouped by, so they stay as they came
+STRUCTURAL = (
+    "gen_ai.request.",
+    "gen_ai.response.",
+    "gen_ai.usage.",
+    "gen_ai.operation.",
+    "gen_ai.provider.",
+    "gen_ai.system",
+    "gen_ai.conversation.id",
+    "gen_ai.agent.id",
+    "gen_ai.tool.call.id",
+    "gen_ai.tool.name",
+    "server.",
+    "openai.",
+    "anthropic.",
+    "http.response.status_code",
+    "session.id",
+    "user.id",
+    "enduser.id",
+    "sentinelops.redactions.",
+    "sentinelops.provider.request_id",
+    "sentinelops.span.type",
+    "llm.usage.",
+    "otel.",
+)
+
+
+class RedactorFailed(RuntimeError):
+    """The first look did not answer: nothing may be taken for clean."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedactConfig:
+    """mode: `redact` (default) replaces what privacy.DETECTORS find; `off` keeps every text as it came."""
+
+    mode: Literal["redact", "off"] = "redact"
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("redact", "off"):
+            raise ValueError(f"redaction mode must be redact or off, not {self.mode!r}")
+
+
+class Redactor:
+    """Looks at all text of a record at once with one RE2 set, and only then, where it hit, at each string by itself."""
+
+    def __init__(
+        self, config: RedactConfig | None = None, detectors: Sequence[privacy.Detector] = privacy.DETECTORS
+    ) -> None:
+        self.config = config or RedactConfig()
+        self._detectors = tuple(detectors)
+        self._secrets = frozenset(number for number, one in enumerate(self._detectors) if one.type == "secret")
+        options = re2.Options()
+        options.max_mem = 64 << 20
+        options.log_errors = False
+        self._set = re2.Set.SearchSet(options)
+        for detector in self._detectors:
+            self._set.Add(detector.pattern)
+        self._set.Add(CANARY)
+        self._set.Compile()
+        self._canary = len(self._detectors)
+
+    def redact(self, span: Span, request: LLMRequest | None = None, payload: Payload | None = None) -> bool:
+        """Redact one span with its request and payload in place, counting into `request.redactions`.
+
+        Returns False when the redactor failed: then all text is withheld, and the caller must not store `payload`.
+        """
+        if self.config.mode == "off":
+            return True
+        counts: dict[str, int] = {}
+        try:
+            self._redact_span(span, request, payload, counts)
+        except Exception:  # whatever broke, unredacted text must not be kept
+            _withhold(span, request)
+            return False
+        if counts:
+            if request is not None:
+                for kind, count in counts.items():
+                    request.redactions[kind] = request.redactions.get(kind, 0) + count
+            else:
+                for kind, count in counts.items():
+                    name = f"sentinelops.redactions.{kind}"
+                    span.attributes[name] = span.attributes.get(name, 0) + count
+        return True
+
+    def redact_log(self, record: LogRecord) -> bool:
+        """Redact body and attributes of a log record in place; False means that both are withheld."""
+        if self.config.mode == "off":
+            return True
+        try:
+            record.body, record.attributes = self.redact_value([record.body, record.attributes], {})
+        except Exception:  # as above
+            record.body, record.attributes = WITHHELD, {}
+            return False
+        return True
+
+    def redact_resource(self, resource: dict[str, Any]) -> None:
+        """Take secrets out of resource attributes in place (command lines hold them); addresses and names stay."""
+        if self.config.mode == "off":
+            return
+        try:
+            clean = self.redact_value(resource, {}, self._secrets)
+        except Exception:  # as above
+            clean = {key: value for key, value in resource.items() if key.startswith(("service.", "deployment."))}
+        if clean is not resource:
+            resource.clear()
+            resource.update(clean)
+
+    def redact_value(self, value: Any, counts: dict[str, int], only: frozenset[int] | None = None) -> Any:
+        """Return the JSON value with every string in it redacted, or `value` itself when nothing was found."""
+        texts: list[str] = []
+        _collect(value, texts)
+        detectors = self._look(texts, only)
+        return _replace(value, detectors, counts) if detectors else value
+
+    def _look(self, texts: list[str], only: frozenset[int] | None = None) -> list[privacy.Detector]:
+        """Return the detectors that may find something in the texts."""
+        texts.append(CANARY)
+        hits = self._set.Match("\n".join(texts))
+        if self._canary not in hits:
+            raise RedactorFailed("the pattern set gave no answer")
+        return [self._detectors[hit] for hit in sorted(hits) if hit != self._canary and (only is None or hit in only)]
+
+    def _redact_span(
+        self, span: Span, request: LLMRequest | None, payload: Payload | None, counts: dict[str, int]
+    ) -> None:
+        attributes = span.attributes
+        loose = {
+            key: value
+            for key, value in attributes.items()
+            if type(value) not in _NUMBERS and not key.startswith(STRUCTURAL)
+        }
+        texts = [span.name]
+        _collect((span.status_message, loose), texts)
+        parts: list[SpanEvent | SpanLink] = [*span.events, *span.links]
+        for part in parts:
+            _collect(part.attributes, texts)
+        if payload is not None:
+            _collect(payload.content, texts)
+        if request is not None:
+            _collect((request.error, request.metadata, request.parameters, request.tags), texts)
+        detectors = self._look(texts)
+        if not detectors:
+            return
+        # the span repeats what the request has: only one of them is counted
+        repeated: dict[str, int] = counts if request is None else {}
+        attributes.update(_replace(loose, detectors, repeated))
+        span.name = _replace(span.name, detectors, {})
+        span.status_message = _replace(span.status_message, detectors, repeated)
+        for part in parts:
+            part.attributes = _replace(part.attributes, detectors, repeated)
+        if payload is not None:
+            payload.content = _replace(payload.content, detectors, counts)
+        if request is not None:
+            request.error = _replace(request.error, detectors, counts)
+            request.metadata = _replace(request.metadata, detectors, counts)
+            request.parameters = _replace(request.parameters, detectors, counts)
+            request.tags = _replace(request.tags, detectors, counts)
+
+
+_NUMBERS = (int, float, bool)
+
+
+def _withhold(span: Span, request: LLMRequest | None) -> None:
+    span.attributes = {key: value for key, value in span.attributes.items() if key.startswith(STRUCTURAL)}
+    span.events, span.links, span.name = [], [], WITHHELD
+    span.status_message = WITHHELD if span.status_message else None
+    if request is not None:
+        request.error = WITHHELD if request.error else None
+        request.prompt_preview = request.completion_preview = None
+        request.metadata, request.parameters, request.tags = {}, {}, []
+
+
+def _is_json_text(text: str) -> bool:
+    """Whether a string holds JSON with escapes, in which a pattern could miss what it looks for."""
+    return "\\" in text and text[:1] in ("{", "[", '"')
+
+
+def _inner(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _collect(value: Any, texts: list[str]) -> None:
+    """Add every string of a JSON value, keys too, to `texts`."""
+    kind = type(value)
+    if kind is str:
+        texts.append(value)
+        if "\\" in value and _is_json_text(value):
+            _collect(_inner(value), texts)
+    elif kind is dict:
+        for key, item in value.items():
+            texts.append(key)
+            if type(item) is str and "\\" not in item:
+                texts.append(item)
+            else:
+                _collect(item, texts)
+    elif kind is list or kind is tuple:
+        for item in value:
+            _collect(item, texts)
+    elif kind is int and (value > 99_999_999 or value < -99_999_999):
+        texts.append(str(value))  # a card number may come as a number
+
+
+def _replace(value: Any, detectors: Sequence[privacy.Detector], counts: dict[str, int]) -> Any:
+    """Return a copy of a JSON value with the detectors' findings replaced."""
+    kind = type(value)
+    if kind is str:
+        return _replace_text(value, detectors, counts)
+    if kind is dict:
+        return {_replace_text(key, detectors, counts): _replace(item, detectors, counts) for key, item in value.items()}
+    if kind is list:
+        return [_replace(item, detectors, counts) for item in value]
+    if kind is int and (value > 99_999_999 or value < -99_999_999):
+        text = str(value)
+        redacted = _replace_text(text, detectors, counts)
+        return value if redacted == text else redacted
+    return value
+
+
+def _replace_text(text: str, detectors: Sequence[privacy.Detector], counts: dict[str, int]) -> str:
+    if _is_json_text(text) and (inner := _inner(text)) is not None:
+        redacted = _replace(inner, detectors, counts)
+        return text if redacted == inner else orjson.dumps(redacted).decode()
+    result, found = privacy.redact(text, detectors)
+    for kind, count in found.items():
+        counts[kind] = counts.get(kind, 0) + count
+    return result
