@@ -222,9 +222,17 @@ def _naive(time: datetime | None) -> datetime | None:
     return time.astimezone(UTC).replace(tzinfo=None) if time is not None else None
 
 
+def _aware(time: datetime | None) -> datetime | None:
+    return time.replace(tzinfo=UTC) if time is not None else None
+
+
 def _key(row: dict[str, Any]) -> Key:
-    times = {
-        name: row[name].replace(tzinfo=UTC) if row[name] is not None else None
-        for name in ("created_at", "expires_at", "revoked_at", "last_used_at")
-    }
-    return Key(key_id=row["key_id"], name=row["name"], scopes=tuple(row["scopes"]), **times)
+    return Key(
+        key_id=row["key_id"],
+        name=row["name"],
+        scopes=tuple(row["scopes"]),
+        created_at=row["created_at"].replace(tzinfo=UTC),
+        expires_at=_aware(row["expires_at"]),
+        revoked_at=_aware(row["revoked_at"]),
+        last_used_at=_aware(row["last_used_at"]),
+    )

@@ -71,9 +71,8 @@ def _add_quantiles(
     for values in found.values():
         values.update((metric.name, None) for metric in metrics)
     for row in database.fetch(sql, params):
-        values = found.get(tuple(row[name] for name in group))
-        if values is not None:
-            values.update((metric.name, row[f"q{index}"]) for index, metric in enumerate(metrics))
+        if (known := found.get(tuple(row[name] for name in group))) is not None:
+            known.update((metric.name, row[f"q{index}"]) for index, metric in enumerate(metrics))
 
 
 def aggregate(

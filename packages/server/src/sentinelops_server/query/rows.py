@@ -17,12 +17,43 @@ __all__ = ["KINDS", "REQUEST_COLUMNS", "STATUSES", "request_row", "span_content"
 
 KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
 STATUSES = ("unset", "ok", "error")
-_PLAIN = (
-    "request_id provider model application environment operation status success inference_time streaming prompt_tokens"
-    " completion_tokens total_tokens cache_read_tokens cache_write_tokens reasoning_tokens estimated_cost price_version"
-    " memory_used error error_type response_model response_id finish_reason service_tier server_address session_id user_id"
-    " tags metadata prompt_preview completion_preview storage_object_id duplicate_of weight"
-).split()
+_PLAIN = [
+    "request_id",
+    "provider",
+    "model",
+    "application",
+    "environment",
+    "operation",
+    "status",
+    "success",
+    "inference_time",
+    "streaming",
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "estimated_cost",
+    "price_version",
+    "memory_used",
+    "error",
+    "error_type",
+    "response_model",
+    "response_id",
+    "finish_reason",
+    "service_tier",
+    "server_address",
+    "session_id",
+    "user_id",
+    "tags",
+    "metadata",
+    "prompt_preview",
+    "completion_preview",
+    "storage_object_id",
+    "duplicate_of",
+    "weight",
+]
 REQUEST_COLUMNS = ", ".join(
     [
         *(f"r.{name}" for name in _PLAIN),

@@ -68,8 +68,8 @@ class TextMatcher:
 def _pattern(term: str) -> re.Pattern[str]:
     """A term as whole words; `refund*` is also found at the beginning of a longer word."""
     body = term.removesuffix("*")
-    before = r"(?<!\w)" if body[:1].isalnum() else ""
-    after = r"(?!\w)" if body[-1:].isalnum() and not term.endswith("*") else ""
+    before = r"(?<!\w)" if re.match(r"\w", body) else ""
+    after = r"(?!\w)" if re.search(r"\w$", body) and not term.endswith("*") else ""
     return re.compile(before + re.escape(body) + after)
 
 

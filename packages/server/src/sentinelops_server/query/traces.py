@@ -50,7 +50,8 @@ def find_traces(
     position = unpack(cursor, bound, bytes) if cursor else None
     after, more = by.after(position) if position else ("TRUE", [])
     start, end = scope.range.bounds()
-    parts, params = ["t.started_at >= %s", "t.started_at < %s"], [start, end]
+    parts = ["t.started_at >= %s", "t.started_at < %s"]
+    params: list[Any] = [start, end]
     for column, value in (("application", scope.application), ("environment", scope.environment)):
         if value is not None:
             parts.append(f"t.{column} = %s")
