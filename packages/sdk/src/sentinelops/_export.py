@@ -117,7 +117,8 @@ class Exporter:
             self._condition.notify_all()
             thread = self._thread
         if thread is None or not thread.is_alive():
-            return self._leave()
+            self._leave()
+            return self._sender.close()
         thread.join(budget * 0.7)
         if thread.is_alive():  # a server that hangs: end the exchange, what was in it is kept or dropped like the rest
             self._sender.abort()
