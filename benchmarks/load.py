@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import random
+import re
 import struct
 import sys
 import threading
@@ -32,41 +33,13 @@ TRACE = 4  # spans of one trace
 
 def _vocabulary(count: int = 20_000) -> list[str]:
     """Return made-up words; with their frequencies below they compress about as prose does (zlib level 6: by 2.8)."""
-    rng, sounds = (
-        random.Random(0),
-        [
-            "a",
-            "e",
-            "i",
-            "o",
-            "u",
-            "an",
-            "er",
-            "in",
-            "on",
-            "re",
-            "st",
-            "th",
-            "ou",
-            "ing",
-            "ed",
-            "ch",
-            "sh",
-            "br",
-            "tr",
-            "pl",
-            "k",
-            "m",
-            "s",
-            "t",
-            "v",
-        ],
-    )
+    rng = random.Random(0)
+    sounds = re.findall("..?", "aneriionestthouingedchshbrtrplksmatvodekufilyzgrow")
     return ["".join(rng.choices(sounds, k=rng.randrange(2, 5))) for _ in range(count)]
 
 
 _WORDS = _vocabulary()
-_WEIGHTS = list(accumulate(1 / (rank + 8) ** 0.6 for rank in range(len(_WORDS))))
+_WEIGHTS = list(accumulate(1 / (rank + 8) ** 0.35 for rank in range(len(_WORDS))))
 MODELS = [
     ("openai", "gpt-4o-mini", "gpt-4o-mini-2024-07-18"),
     ("openai", "gpt-4o", "gpt-4o-2024-08-06"),

@@ -56,7 +56,7 @@ class Desk:
         self.orders: dict[str, dict[str, Any]] = json.loads((folder / "orders.json").read_text("utf-8"))
         self.pages: list[Page] = []
 
-    @sentinelops.observe(type="chain")
+    @sentinelops.observe(name="read_handbook", type="chain")
     def read_handbook(self) -> int:
         """Embed the handbook's pages, all in one call; returns how many there are."""
         folder = resources.files("sentinelops_server.demo") / "handbook"
@@ -67,14 +67,14 @@ class Desk:
         self.pages = [Page(name, texts[name], item.embedding) for name, item in found]
         return len(self.pages)
 
-    @sentinelops.observe(type="retrieval")
+    @sentinelops.observe(name="search_handbook", type="retrieval")
     def search_handbook(self, question: str, limit: int = 2) -> list[dict[str, Any]]:
         """Find the pages nearest to a question: [{id, score, content}], best first."""
         vector = self.embeddings.embeddings.create(model=self.model, input=question).data[0].embedding
         scored = sorted(((_likeness(vector, page.vector), page) for page in self.pages), key=lambda pair: -pair[0])
         return [{"id": page.id, "score": round(score, 4), "content": page.text} for score, page in scored[:limit]]
 
-    @sentinelops.observe(type="tool")
+    @sentinelops.observe(name="look_up_order", type="tool")
     def look_up_order(self, order_number: str) -> dict[str, Any]:
         """Find an order; raises KeyError when there is none."""
         if order_number not in self.orders:
@@ -92,7 +92,7 @@ class Desk:
         )
         return answer.choices[0].message.parsed
 
-    @sentinelops.observe(type="agent")
+    @sentinelops.observe(name="support_agent", type="agent")
     def answer(self, conversation: Conversation, question: str, patience: int | None = None) -> str:
         """Answer one question of a conversation; `patience`: pieces of it the customer waits for."""
         route = self.route(question)

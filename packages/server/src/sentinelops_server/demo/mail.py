@@ -33,7 +33,7 @@ class Office:
         self.options = options
         self.client = OpenAI(base_url=options.chat, api_key="not-needed", timeout=60, max_retries=1)
 
-    @sentinelops.observe(type="chain")
+    @sentinelops.observe(name="summarise", type="chain")
     def summarise(self, letter: str) -> Summary | None:
         """Bring a letter into the form of a Summary; None when the model's answer was cut before it was complete."""
         try:
@@ -48,7 +48,7 @@ class Office:
             return None
         return answer.choices[0].message.parsed
 
-    @sentinelops.observe(type="chain")
+    @sentinelops.observe(name="propose_subjects", type="chain")
     async def propose_subjects(self, letter: str) -> list[str]:
         """Ask for three subject lines at once; returns what came."""
         async with AsyncOpenAI(base_url=self.options.chat, api_key="not-needed", timeout=60) as client:
