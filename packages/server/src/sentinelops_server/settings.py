@@ -13,6 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from sentinelops_server.api.config import ApiConfig
+from sentinelops_server.jobs.retention import RetentionConfig
+from sentinelops_server.pipeline.meter import MeterConfig
+from sentinelops_server.pipeline.process import PipelineConfig
+from sentinelops_server.pipeline.redact import RedactConfig
+from sentinelops_server.receiver.group import GroupConfig
+from sentinelops_server.receiver.grpc import GrpcConfig
+from sentinelops_server.receiver.http import OtlpHttpConfig
+from sentinelops_server.storage.payloads import PayloadConfig
+from sentinelops_server.storage.postgres.database import PostgresConfig
+from sentinelops_server.web.deps import WebConfig
+
 __all__ = ["SETTINGS", "ServerConfig", "Setting", "Settings", "SettingsError", "load", "shown"]
 
 # The SDK's own variables may stand in the same environment; they are no misspelling of ours.
@@ -76,6 +88,9 @@ class ServerConfig:
         return self.metrics_access == "public" or (self.metrics_access == "auto" and self.loopback)
 
 
+EMBEDDED = "postgresql:///embedded"  # stands for a url that is known only when the embedded database runs
+
+
 class SettingsError(ValueError):
     """A setting cannot be used; the message names the variable, the value's fault and what would do."""
 
@@ -100,8 +115,10 @@ class Setting:
         return _defaults(_ROOMS[self.room]).get(self.field)
 
     @property
-    def default_text(self) -> str:
-        """The default as it would be written in the environment."""
+    def default_text(self) -> str | None:
+        """The default as it would be written in the environment; None where it depends on the machine."""
+        if self.default is None:
+            return None
         if isinstance(self.default, bool):
             return "yes" if self.default else "no"
         return ", ".join(map(str, self.default)) if isinstance(self.default, tuple) else str(self.default)
@@ -112,13 +129,36 @@ class Settings:
     """Every room's Config. `warnings` are for the person who started the server."""
 
     server: ServerConfig
+    postgres: PostgresConfig
+    payloads: PayloadConfig
+    redact: RedactConfig
+    meter: MeterConfig
+    group: GroupConfig
+    http: OtlpHttpConfig
+    grpc: GrpcConfig
+    pipeline: PipelineConfig
+    retention: RetentionConfig
+    api: ApiConfig
+    web: WebConfig
     warnings: tuple[str, ...] = field(default=())
 
 
-_ROOMS: dict[str, type[Any]] = {"server": ServerConfig}
+_ROOMS: dict[str, type[Any]] = {
+    "server": ServerConfig,
+    "postgres": PostgresConfig,
+    "payloads": PayloadConfig,
+    "redact": RedactConfig,
+    "meter": MeterConfig,
+    "group": GroupConfig,
+    "http": OtlpHttpConfig,
+    "grpc": GrpcConfig,
+    "pipeline": PipelineConfig,
+    "retention": RetentionConfig,
+    "api": ApiConfig,
+    "web": WebConfig,
+}
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("DATABASE_URL", "server", "database_url", "PostgreSQL 12 or newer to use in place of the embedded one"),
     Setting("DATA_DIR", "server", "data_dir", "folder of the embedded database, payloads and keys"),
     Setting("HOST", "server", "host", "address the three doors listen on"),
     Setting("PORT", "server", "port", "port of pages and API; 0 means a free one"),
@@ -129,8 +169,31 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("PROMETHEUS", "server", "prometheus", "auto: run a Prometheus beside the server where one is on PATH; off"),
     Setting("PROMETHEUS_RETENTION_DAYS", "server", "prometheus_retention_days", "days that Prometheus keeps series"),
     Setting(
-        "SHUTDOWN_SECONDS", "server", "shutdown_seconds", "how long calls under way may take when the server stops"
+        "SHUTDOWN_SECONDS", "server", "shutdown_seconds", "seconds that calls under way have when the server stops"
     ),
+    Setting("DATABASE_URL", "server", "database_url", "PostgreSQL 12 or newer to use in place of the embedded one"),
+    Setting("DATABASE_POOL_MAX", "postgres", "pool_max", "connections to PostgreSQL at most"),
+    Setting("STATEMENT_TIMEOUT_SECONDS", "postgres", "statement_timeout_seconds", "after which a question is ended"),
+    Setting(
+        "PAYLOAD_URL", "payloads", "url", "where payloads are kept: a folder, s3://bucket/prefix, gs://..., az://..."
+    ),
+    Setting("RETENTION_DAYS", "retention", "rows_days", "days that spans and requests are kept"),
+    Setting("PAYLOAD_RETENTION_DAYS", "retention", "payloads_days", "days that prompts and completions are kept"),
+    Setting("REDACTION", "redact", "mode", "redact: replace secrets and personal data before anything is stored; off"),
+    Setting("METRICS_MAX_SERIES", "meter", "max_label_sets", "label sets of /metrics; more are counted as other"),
+    Setting(
+        "QUEUE_MAX_BATCHES", "group", "max_queued_batches", "batches that wait for a commit; beyond, senders get 429"
+    ),
+    Setting("QUEUE_MAX_BYTES", "group", "max_queued_bytes", "bytes that wait for a commit; beyond, senders get 429"),
+    Setting("OTLP_MAX_BODY_BYTES", "http", "max_body_bytes", "size of one OTLP/HTTP request, as it is sent"),
+    Setting("OTLP_MAX_DECOMPRESSED_BYTES", "http", "max_decompressed_bytes", "the same, decompressed"),
+    Setting("OTLP_CORS_ORIGINS", "http", "cors_origins", "origins, with commas between, whose pages may send spans"),
+    Setting("OTLP_GRPC_MAX_BYTES", "grpc", "max_message_bytes", "size of one OTLP/gRPC message"),
+    Setting("API_RATE_PER_SECOND", "api", "rate_per_second", "API requests a second and key; 0 is no limit"),
+    Setting("API_RATE_BURST", "api", "rate_burst", "how many of them may come at once"),
+    Setting("SECURE_COOKIES", "web", "secure_cookies", "yes behind TLS: the browser never sends the session in clear"),
+    Setting("SESSION_DAYS", "web", "session_days", "days that a browser stays signed in"),
+    Setting("PUBLIC_OTLP_ENDPOINT", "web", "otlp_endpoint", "OTLP/HTTP address that pages tell; empty: this one"),
 )
 
 
@@ -151,6 +214,11 @@ def load(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None)
             chosen[setting.room][setting.field] = _convert(setting, value, hint) if isinstance(value, str) else value
         elif environ.get(setting.variable, "") != "":
             chosen[setting.room][setting.field] = _convert(setting, environ[setting.variable], hint)
+    server = _build("server", chosen["server"])
+    # what another setting decides
+    chosen["postgres"]["url"] = server.database_url or EMBEDDED
+    chosen["payloads"].setdefault("url", str(server.data_dir / "payloads"))
+    chosen["grpc"] |= {"host": server.host, "port": server.otlp_grpc_port}
     configs = {room: _build(room, values) for room, values in chosen.items()}
     return Settings(**configs, warnings=tuple(_misspelt(environ)))
 
