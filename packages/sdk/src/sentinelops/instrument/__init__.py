@@ -1,1 +1,71 @@
-"""One module per client library; what they share stands once in `sentinelops._call`."""
+"""One module per client library; what they share stands once in `sentinelops._call`. This is their registry.
+
+Each module has `instrument() -> None` and `uninstrument() -> None`, both idempotent.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+
+from .._guard import swallow
+
+# Our name for it: the package whose presence means "installed".
+LIBRARIES: dict[str, str] = {"openai": "openai"}
+
+__all__ = ["LIBRARIES", "instrument", "uninstrument"]
+
+
+def instrument(*names: str) -> tuple[str, ...]:
+    """Watch the model calls of these client libraries; without names, of every one that is installed.
+
+    Returns the names now watched. Calling it again changes nothing. A library that is named and not installed, or a
+    name we do not know, raises ValueError; one that cannot be watched (an unknown version) is left alone, with a
+    warning.
+    """
+    chosen = _chosen(names)
+    for name in chosen:
+        if not _installed(LIBRARIES[name]):
+            raise ValueError(f"instrument({name!r}): the package {LIBRARIES[name]!r} is not installed")
+    return tuple(name for name in chosen if _run(name, "instrument"))
+
+
+def uninstrument(*names: str) -> tuple[str, ...]:
+    """Stop watching these libraries (all, without names) and put their functions back; returns the names let go."""
+    return tuple(name for name in _chosen(names, installed=False) if _loaded(name) and _run(name, "uninstrument"))
+
+
+def _chosen(names: tuple[str, ...], *, installed: bool = True) -> tuple[str, ...]:
+    unknown = sorted(set(names) - set(LIBRARIES))
+    if unknown:
+        known = ", ".join(sorted(LIBRARIES))
+        raise ValueError(f"no instrumentation called {', '.join(map(repr, unknown))}; there are: {known}")
+    if names:
+        return tuple(dict.fromkeys(names))
+    return tuple(name for name, package in LIBRARIES.items() if not installed or _installed(package))
+
+
+def _installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"{__name__}.{name}")
+
+
+def _loaded(name: str) -> bool:
+    import sys
+
+    return f"{__name__}.{name}" in sys.modules
+
+
+def _run(name: str, verb: str) -> bool:
+    try:
+        return bool(getattr(_module(name), verb)())
+    except Exception as error:
+        swallow(f"{verb}.{name}", error)
+        return False

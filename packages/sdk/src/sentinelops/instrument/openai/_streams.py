@@ -1,0 +1,174 @@
+"""What passed in a stream, put together again: from bytes of server-sent events to the answer they amount to.
+
+On the caller's thread only `Passage.take` runs: a reference is kept and, until the first content, looked at. Everything
+else runs in the export thread, except that a very long stream is folded every FOLD_BYTES so that memory stays bounded.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from ..._guard import swallow
+
+FOLD_BYTES = 256 * 1024
+# What one answer may hold of text; beyond it only its length is known. Usage and finish reasons are always kept.
+TEXT_CHARS = 1_000_000
+# An answer that is not a stream, read by the host in pieces: beyond this only its beginning and its end are kept.
+BODY_BYTES = 8 * 1024 * 1024
+EDGE_BYTES = 64 * 1024
+
+_EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+
+# The first bytes that carry something the model wrote; an echo of the request is no content. One for each protocol.
+FIRST_TOKEN: dict[str, Callable[[bytes], object]] = {
+    "chat_completions": re.compile(
+        rb'"(?:content|refusal|reasoning|reasoning_content|arguments|transcript|data|input)"\s*:\s*"[^"]'
+        rb'|"tool_calls"\s*:\s*\[\s*\{'
+    ).search,
+    "responses": re.compile(rb'"delta"\s*:\s*"[^"]').search,
+    "completions": re.compile(rb'"text"\s*:\s*"[^"]').search,
+}
+
+
+class Folder(Protocol):
+    """Takes the events of a stream in order; holds what the answer would have been without streaming."""
+
+    error: dict[str, Any] | None
+    finished: bool  # the provider said that this is all
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """As it would stand without streaming."""
+
+    def event(self, data: dict[str, Any]) -> None:
+        """One event, as parsed."""
+
+
+class Passage:
+    """The bytes of one answer, as they pass.
+
+    complete: bool, the host read to the very end. overflow: bool, pieces in the middle are gone (never of a stream).
+    """
+
+    __slots__ = ("_events", "_first", "_first_token", "_pieces", "_rest", "_size", "complete", "folder", "overflow")
+
+    def __init__(self, folder: Folder | None, first: Callable[[bytes], object] | None, first_token: Any) -> None:
+        self.folder = folder
+        self.complete = False
+        self.overflow = False
+        self._first = first
+        self._first_token = first_token
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._rest = b""
+
+    def take(self, chunk: bytes) -> None:
+        """Keep these bytes, which the host is about to see."""
+        try:
+            self._pieces.append(chunk)
+            self._size += len(chunk)
+            if self._first is not None and self._first(chunk):
+                self._first = None
+                self._first_token()
+            if self._size > FOLD_BYTES:
+                self._fold()
+        except Exception as error:
+            swallow("openai.take", error)
+
+    def _fold(self) -> None:
+        if self.folder is not None:
+            self._feed(b"".join(self._pieces))
+        elif self._size <= BODY_BYTES:
+            return
+        else:
+            body = b"".join(self._pieces)
+            self._pieces = [body[:EDGE_BYTES], body[-EDGE_BYTES:]]
+            self.overflow = True
+            self._size = 2 * EDGE_BYTES
+            return
+        self._pieces.clear()
+        self._size = 0
+
+    def _feed(self, more: bytes) -> None:
+        assert self.folder is not None
+        blocks = _EVENT_END.split(self._rest + more)
+        self._rest = blocks.pop()
+        for data in _parsed(blocks):
+            self.folder.event(data)
+
+    def settle(self) -> bytes:
+        """No more will come. The bytes of an answer that is not a stream; of a stream, see `folder`."""
+        whole = b"".join(self._pieces)
+        self._pieces.clear()
+        if self.folder is None:
+            return whole
+        self._feed(whole + b"\n\n")
+        return b""
+
+
+def _parsed(blocks: list[bytes]) -> Iterator[dict[str, Any]]:
+    payloads = [data for block in blocks if (data := _data_of(block))]
+    for value in _loads_all(payloads):
+        if isinstance(value, dict):
+            yield value
+
+
+def _data_of(block: bytes) -> bytes:
+    if block.startswith(b"data: {") and b"\n" not in block:
+        return block[6:]
+    lines = [line[5:].strip() for line in _LINE_END.split(block) if line.startswith(b"data:")]
+    data = b"\n".join(lines)
+    return b'{"sentinelops_done":true}' if data.startswith(b"[DONE]") else data
+
+
+def _loads_all(payloads: list[bytes]) -> list[Any]:
+    """All at once: one call into the parser instead of one per chunk."""
+    try:
+        return list(loads(b"[" + b",".join(payloads) + b"]"))
+    except ValueError:
+        return [value for payload in payloads if (value := loads_or_none(payload)) is not None]
+
+
+def loads_or_none(data: bytes | str) -> Any:
+    """None when it is not JSON."""
+    try:
+        return loads(data if isinstance(data, bytes) else data.encode())
+    except ValueError:
+        return None
+
+
+def _loader() -> Callable[[bytes], Any]:
+    try:
+        from jiter import from_json  # comes with openai; twice as fast, and tolerant of nothing more than json is
+    except ImportError:
+        return json.loads
+    return from_json
+
+
+loads: Callable[[bytes], Any] = _loader()
+
+
+class Text:
+    """Text that grows by pieces, up to TEXT_CHARS."""
+
+    __slots__ = ("_pieces", "_room")
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._room = TEXT_CHARS
+
+    def add(self, piece: Any) -> None:
+        """Anything but text is ignored."""
+        if isinstance(piece, str) and piece and self._room > 0:
+            self._pieces.append(piece[: self._room])
+            self._room -= len(piece)
+
+    def __str__(self) -> str:
+        return "".join(self._pieces)
+
+    def __bool__(self) -> bool:
+        return bool(self._pieces)

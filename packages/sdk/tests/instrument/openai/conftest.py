@@ -1,0 +1,82 @@
+"""A provider, a receiver and an instrumented client for each test of this folder."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import openai
+import pytest
+from openai_support.fake import FakeOpenAI, Sink, Spans
+from sentinelops import _configure, _guard
+from sentinelops.instrument import instrument, uninstrument
+from sentinelops.instrument.openai import _watch
+
+
+@pytest.fixture(scope="session")
+def fake() -> Iterator[FakeOpenAI]:
+    server = FakeOpenAI()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def provider(fake: FakeOpenAI) -> Iterator[FakeOpenAI]:
+    fake.requests.clear()
+    fake.headers, fake.failures_before_success = {}, 0
+    fake.hold.clear()
+    yield fake
+    fake.hold.set()
+
+
+@pytest.fixture(scope="session")
+def receiver() -> Iterator[Sink]:
+    server = Sink()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def sink(receiver: Sink, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
+    """SentinelOps configured and watching openai; failures of ours are raised unless a test says otherwise."""
+    monkeypatch.setattr(_guard, "strict", True)
+    gc.collect()
+    _watch.drain()
+    receiver.spans.clear()
+    receiver.status = 200
+    _configure.configure(
+        application="test",
+        environment="test",
+        endpoint=receiver.url,
+        api_key="so-ingest",
+        capture_content="on",
+        metrics=False,
+        schedule_delay_seconds=0.01,
+    )
+    instrument("openai")
+    yield receiver
+    uninstrument("openai")
+    _configure.shutdown()
+
+
+@pytest.fixture
+def spans(sink: Sink) -> Spans:
+    """spans(n): the n spans that arrived, no more and no fewer."""
+
+    def wait(count: int = 1) -> list[dict[str, Any]]:
+        gc.collect()
+        _watch.drain()
+        return sink.wait(count, _configure.flush)
+
+    return wait
+
+
+@pytest.fixture
+def client(provider: FakeOpenAI) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(api_key="sk-test-0123456789abcdef", base_url=provider.url, max_retries=0) as made:
+        yield made
+
+
+@pytest.fixture
+def aclient(provider: FakeOpenAI) -> openai.AsyncOpenAI:
+    return openai.AsyncOpenAI(api_key="sk-test-0123456789abcdef", base_url=provider.url, max_retries=0)
