@@ -36,8 +36,8 @@ from sentinelops_server.pipeline.meter import Meter
 from sentinelops_server.pipeline.price import Pricer
 from sentinelops_server.pipeline.process import Pipeline
 from sentinelops_server.pipeline.redact import Redactor
-from sentinelops_server.receiver.grpc import GrpcConfig, GrpcReceiver
 from sentinelops_server.receiver.group import GroupCommit
+from sentinelops_server.receiver.grpc import GrpcConfig, GrpcReceiver
 from sentinelops_server.receiver.http import OtlpHttpConfig, otlp_app
 from sentinelops_server.storage.postgres.database import Database
 from sentinelops_server.storage.postgres.store import Store
@@ -176,11 +176,20 @@ def test_json_is_answered_in_json(doors: Doors, database: Database) -> None:
     import time
 
     now = time.time_ns()
-    document = {"resourceSpans": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "js"}}]},
-        "scopeSpans": [{"spans": [{"traceId": "5B8EFFF798038103D269B633813FC60C", "spanId": "EEE19B7EC3C1B174", "name": "n",
-        "kind": "SPAN_KIND_CLIENT", "startTimeUnixNano": str(now), "endTimeUnixNano": now, "newField": {"a": 1},
-        "status": {"code": 2}, "attributes": [{"key": "i", "value": {"intValue": "7"}}]},
-        {"traceId": "zz", "spanId": "EEE19B7EC3C1B175", "startTimeUnixNano": str(now), "endTimeUnixNano": str(now)}]}]}]}  # fmt: skip
+    good = {
+        "traceId": "5B8EFFF798038103D269B633813FC60C",
+        "spanId": "EEE19B7EC3C1B174",
+        "name": "n",
+        "kind": "SPAN_KIND_CLIENT",
+        "startTimeUnixNano": str(now),
+        "endTimeUnixNano": now,
+        "newField": {"a": 1},
+        "status": {"code": 2},
+        "attributes": [{"key": "i", "value": {"intValue": "7"}}],
+    }
+    bad = {"traceId": "zz", "spanId": "EEE19B7EC3C1B175", "startTimeUnixNano": str(now), "endTimeUnixNano": str(now)}
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "js"}}]}
+    document = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [good, bad]}]}]}
     response = post(doors, json.dumps(document).encode(), content_type="application/json; charset=utf-8")
     assert response.headers["content-type"] == "application/json"
     assert response.json()["partialSuccess"]["rejectedSpans"] == "1"
