@@ -81,7 +81,7 @@ def import_(
     from sentinelops_server.jobs.transfer import LineError, import_lines
 
     progress = _Progress("read")
-    with open_rooms(settings_from(data_dir=data_dir)) as rooms, _reader(file) as lines:
+    with _reader(file) as lines, open_rooms(settings_from(data_dir=data_dir)) as rooms:
         try:
             counts = import_lines(rooms.database, rooms.payloads, lines, time.time_ns, progress.add)
         except LineError as error:
