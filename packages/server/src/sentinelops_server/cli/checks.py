@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import sys
@@ -179,7 +178,7 @@ def config(data_dir: DataDir = None, as_json: Json = False) -> None:
         {
             "variable": each.variable,
             "value": shown(settings, each),
-            "set": each.variable in os.environ,
+            "set": each.variable in settings.given,
             "help": each.help,
         }
         for each in SETTINGS
