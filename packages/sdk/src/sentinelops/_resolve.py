@@ -39,6 +39,7 @@ def resolve_call(record: CallRecord, policy: ContentPolicy) -> Resolved:
         swallow("describe", failure)
     else:
         attributes.update((key, value) for key, value in described.items() if value is not None)
+    error = record.error  # describe may have found one in an answer that looked good, or taken a secret out of it
     ready = prepared(attributes, policy)
     return Resolved(ready) if error is None else failed(ready, error, policy)
 

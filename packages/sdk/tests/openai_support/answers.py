@@ -97,7 +97,7 @@ ANSWERS: dict[tuple[str, str], Any] = {
     (CHAT, "cut-json"): chat("cut-json", {"content": '{"city"'}, reasons=("length",)),
     (CHAT, "speaks"): chat(
         "speaks",
-        {"content": None, "audio": {"id": "a1", "data": "UklGRg==" * 64, "transcript": "Hi", "expires_at": 1}},
+        {"content": None, "audio": {"id": "a1", "data": "UklGRgAA" * 64, "transcript": "Hi", "expires_at": 1}},
     ),
     (CHAT, "no-usage"): {**chat("no-usage", {"content": "Hi"}), "usage": None},
     (CHAT, "llama"): chat(
@@ -173,7 +173,7 @@ ERRORS: dict[str, tuple[int, Any, dict[str, str]]] = {
         401,
         {
             "error": {
-                "message": "Incorrect API key provided: sk-proj-********************************WXYZ. You can find your API "
+                "message": "Incorrect API key provided: sk-proj-********************WXYZ. You can find your API "
                 "key at https://platform.openai.com/account/api-keys.",
                 "type": "invalid_request_error",
                 "param": None,

@@ -14,7 +14,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from openai_support.answers import ANSWERS, ERRORS, STREAMS
 
-Spans = Callable[..., list[dict[str, Any]]]  # spans(n): the n spans that arrived, no more and no fewer
+Span = dict[str, Any]
+Spans = Callable[..., list[Span]]  # spans(n): the n spans that arrived, no more and no fewer
 
 
 class _Server(ThreadingHTTPServer):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import openai
 import pytest
-from openai_support.fake import FakeOpenAI, Sink, Spans
+from openai_support.fake import FakeOpenAI, Sink, Span, Spans
 from sentinelops import _configure, _guard
 from sentinelops.instrument import instrument, uninstrument
 from sentinelops.instrument.openai import _watch
@@ -63,7 +63,7 @@ def sink(receiver: Sink, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
 def spans(sink: Sink) -> Spans:
     """spans(n): the n spans that arrived, no more and no fewer."""
 
-    def wait(count: int = 1) -> list[dict[str, Any]]:
+    def wait(count: int = 1) -> list[Span]:
         gc.collect()
         _watch.drain()
         return sink.wait(count, _configure.flush)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ... import privacy
 from ... import semconv as s
 from . import _chat, _responses
 from ._provider import refine
@@ -166,7 +168,10 @@ def _error_attributes(record: CallRecord, answer: Answer) -> dict[str, Any]:
     out: dict[str, Any] = {}
     if error is None:
         return out
-    out[s.HTTP_STATUS] = getattr(error, "status_code", None) or answer.status
+    status = getattr(error, "status_code", None) or answer.status
+    out[s.HTTP_STATUS] = status
+    if status in (401, 403):
+        record.error = _without_key(error)
     code = getattr(error, "code", None) or getattr(error, "type", None)
     out[s.ERROR_CODE] = str(code) if code else None
     response = getattr(error, "response", None)
@@ -181,6 +186,16 @@ def _error_attributes(record: CallRecord, answer: Answer) -> dict[str, Any]:
     if answer.passage is not None and "httpx" in type(error).__module__:
         out[s.ERROR_TYPE] = "APITimeoutError" if "Timeout" in type(error).__name__ else "APIConnectionError"
     return out
+
+
+_MASKED_KEY = re.compile(r"[\w.-]{0,64}[*\u2022]{2,256}[\w.-]{0,64}")
+
+
+def _without_key(error: BaseException) -> BaseException:
+    """Copy the error without what providers echo of a wrong key: `sk-proj-****WXYZ`."""
+    copy = BaseException.__new__(type(error))
+    copy.args = (privacy.redact(_MASKED_KEY.sub("[secret]", str(error)))[0],)
+    return copy.with_traceback(error.__traceback__)
 
 
 def _response_attributes(record: CallRecord, answer: Answer, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """Parts of messages that every protocol of the API shares.
 
-Bytes of images, sounds and files stay base64 here; the content policy replaces them by hash and size.
+Of images, sounds and files the hash and the size are kept, never the bytes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from ..._content import blob
 
 
 def plain(value: Any) -> Any:
@@ -53,6 +55,4 @@ def file_part(file: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _blob(data: Any, mime_type: str, modality: str) -> dict[str, Any]:
-    if isinstance(data, str) and data.startswith("data:"):
-        mime_type = data[5:].partition(",")[0].partition(";")[0] or mime_type
-    return {"type": "blob", "mime_type": mime_type, "modality": modality, "content": data}
+    return blob(data if isinstance(data, str | bytes) else str(data), mime_type, modality)
