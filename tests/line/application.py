@@ -1,4 +1,4 @@
-"""An application as a user would write it: the real openai client, the SDK, a real model. Prints what the client saw."""
+"""An application as a user writes it: the real openai client, the SDK, a real model. It prints what it saw."""
 
 from __future__ import annotations
 

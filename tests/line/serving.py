@@ -121,7 +121,7 @@ class Line:
         return [facts for facts in self.seen if facts["kind"] == kind]
 
     def requests(self) -> list[dict[str, Any]]:
-        answer = self.server.post("/requests/query", {"range": "1h", "limit": 100})
+        answer = self.server.post("/requests/query", {"range": "1h", "limit": 100, "application": "line-test"})
         rows: list[dict[str, Any]] = answer["requests"]
         return rows
 

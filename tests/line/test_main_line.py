@@ -8,7 +8,6 @@ from serving import Line
 
 def test_every_call_is_there_once(line: Line) -> None:
     assert len(line.requests()) == len(line.seen)
-    assert {row["application"] for row in line.requests()} == {"line-test"}
     assert {row["environment"] for row in line.requests()} == {"test"}
 
 
@@ -71,13 +70,13 @@ def test_the_model_has_no_price_and_that_is_said(line: Line) -> None:
     for row in line.requests():
         assert row["estimated_cost"] is None
         assert row["price_version"] is None
-    summary = line.server.get("/metrics/summary", range="1h")
+    summary = line.server.get("/metrics/summary", range="1h", application="line-test")
     assert summary["estimated_cost"] is None
     assert summary["unpriced_requests"] == len(line.seen)
 
 
 def test_the_summary_adds_up(line: Line) -> None:
-    summary = line.server.get("/metrics/summary", range="1h")
+    summary = line.server.get("/metrics/summary", range="1h", application="line-test")
     rows = line.requests()
     assert summary["count"] == len(rows)
     assert summary["error_count"] == 1
@@ -106,11 +105,13 @@ def test_embeddings_are_requests_too(line: Line) -> None:
 
 def test_the_ledger_and_the_sdk_agree(line: Line) -> None:
     ledger = line.server.get("/ledger", range="24h")
-    spans = ledger["by_signal"]["spans"]
-    assert spans["received"] == spans["stored"] == line.stats["sent"] == line.stats["created"]
-    assert ledger["refused"] == ledger["dropped"] == ledger["duplicate"] == 0
+    [mine] = [row for row in ledger["by_application"] if row["application"] == "line-test"]
+    said = {row["outcome"]: row["count"] for row in ledger["sdk"] if row["application"] == "line-test"}
+    assert mine["refused"] == mine["dropped"] == mine["duplicate"] == 0
+    assert said["created"] == said["sent"] == line.stats["sent"] == line.stats["created"] == len(line.seen) + 1
+    assert mine["received"] == mine["stored"] >= line.stats["sent"]  # spans, and the metrics that came with them
 
 
 def test_models_and_applications_are_listed(line: Line) -> None:
-    assert [model["model"] for model in line.server.get("/models")["models"]] == [line.requests()[0]["model"]]
-    assert [found["application"] for found in line.server.get("/applications")["applications"]] == ["line-test"]
+    assert line.requests()[0]["model"] in [found["model"] for found in line.server.get("/models")["models"]]
+    assert "line-test" in [found["application"] for found in line.server.get("/applications")["applications"]]
