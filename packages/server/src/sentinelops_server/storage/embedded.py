@@ -94,6 +94,7 @@ class EmbeddedPostgres:
         self._spawned = threading.Event()
         self._failure: BaseException | None = None
         self._lock_file: int | None = None
+        self._was_ready = False
         self._account = Account()
         self._sockets = Path()
 
@@ -147,13 +148,13 @@ class EmbeddedPostgres:
     def stop(self) -> None:
         """End PostgreSQL by a fast shutdown: clients are disconnected, everything is written. Does nothing when it is ended."""
         self._stopping.set()
-        if self._supervisor is not None:
-            if self._process is not None and self._process.poll() is None:
-                self._end([self._process.pid], lambda: self.pid is None)
-            self._supervisor.join()
-            self._supervisor = None
-        if self._sockets.parent == Path(tempfile.gettempdir()):
-            shutil.rmtree(self._sockets, ignore_errors=True)
+        while self._supervisor is not None and self._supervisor.is_alive():
+            process = self._process  # the supervisor may be starting another one just now: look again
+            if process is not None and process.poll() is None:
+                self._end([process.pid], lambda: process.poll() is not None)
+            self._supervisor.join(self._poll_seconds)
+        self._supervisor = None
+        _remove_own_temporary(self._sockets)
         if self._lock_file is not None:
             os.close(self._lock_file)
             self._lock_file = None
@@ -162,7 +163,7 @@ class EmbeddedPostgres:
 
     def _take_folder(self) -> None:
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self.data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self.data_dir / "postgres.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -172,6 +173,7 @@ class EmbeddedPostgres:
             ) from error
         self._lock_file = descriptor
         self._stopping.clear()
+        self._was_ready = False
 
     def _passwords(self) -> dict[str, str]:
         return _read_passwords(self.data_dir) or self._make_passwords()
@@ -193,16 +195,14 @@ class EmbeddedPostgres:
             self._progress("waiting for the PostgreSQL of an earlier run to end")
             postmaster = [pid_file.pid] if pid_file is not None and pid_file.pid in left else left
             self._end(postmaster, lambda: not processes_in(self.cluster))
-        if pid_file is not None:
-            # Nothing runs in the folder now. Were the file left, a process that got the same id since would stop the start.
-            (self.cluster / "postmaster.pid").unlink(missing_ok=True)
-            folder = pid_file.socket_folder
-            if (
-                folder is not None
-                and folder.parent == Path(tempfile.gettempdir())
-                and folder.name.startswith("sentinelops-")
-            ):
-                shutil.rmtree(folder, ignore_errors=True)
+        # Nothing runs in the folder now. Were these files left, a process that has got the same number since, or one that is
+        # dead and not yet buried, would stop the start.
+        (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+        for folder in {self.data_dir / "run", self._sockets} - {Path()}:
+            for name in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
+                (folder / name).unlink(missing_ok=True)
+        if pid_file is not None and pid_file.socket_folder not in {None, self._sockets}:
+            _remove_own_temporary(pid_file.socket_folder)
 
     def _end(self, pids: list[int], ended: Callable[[], bool]) -> None:
         """Fast shutdown; after 30 s an immediate one, which loses nothing since the log is replayed."""
@@ -300,20 +300,14 @@ class EmbeddedPostgres:
                 self._failure = error
                 self._spawned.set()
                 return
-            first = not self._spawned.is_set()
             self._spawned.set()
             started = time.monotonic()
             code = self._process.wait()
-            if self._stopping.is_set() or (first and not self._was_ready(started)):
-                return
+            if self._stopping.is_set() or not self._was_ready:
+                return  # a first start that failed is told to whoever started it
             self._progress(f"PostgreSQL ended unexpectedly ({_describe(code)}): starting it again")
             self._end_orphan()
-            self._stopping.wait(0.0 if time.monotonic() - started > 5 else 1.0)
-
-    def _was_ready(self, started: float) -> bool:
-        return self._ready_once or time.monotonic() - started > 3600
-
-    _ready_once = False
+            self._stopping.wait(0.0 if time.monotonic() - started > 1 else 1.0)
 
     def _open_log(self) -> IO[bytes]:
         if self.log_path.exists() and self.log_path.stat().st_size > 10_000_000:
@@ -331,7 +325,7 @@ class EmbeddedPostgres:
                 told = waited
                 self._progress(f"PostgreSQL is recovering, {waited:.0f} s so far: {_last_lines(self._log_tail(), 1)}")
             time.sleep(self._poll_seconds)
-        self._ready_once = True
+        self._was_ready = True
 
     def _log_tail(self) -> str:
         with open(self.log_path, "rb") as file:
@@ -351,6 +345,12 @@ def running_url(data_dir: Path) -> str | None:
     if pid_file.pid not in processes_in(Path(data_dir) / "postgres"):
         return None
     return _url(pid_file.socket_folder, ROLE, passwords["application"], DATABASE)
+
+
+def _remove_own_temporary(folder: Path | None) -> None:
+    """Remove a socket folder that was made because the data folder's path is too long; any other stays."""
+    if folder is not None and folder.parent == Path(tempfile.gettempdir()) and folder.name.startswith("sentinelops-"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _url(sockets: Path, role: str, password: str, database: str) -> str:

@@ -122,9 +122,7 @@ class Opener:
         self._dictionary: zstandard.ZstdCompressionDict | None = None
         if self.records_at > HEADER.size:
             packed = self._open(header[HEADER.size : self.records_at], HEADER.size)
-            self._decompressor = zstandard.ZstdDecompressor(
-                dict_data=_dictionary(self._decompressor.decompress(packed))
-            )
+            self._dictionary = _dictionary(zstandard.ZstdDecompressor().decompress(packed))
 
     def record(self, sealed: bytes, offset: int) -> tuple[bytes, bytes, dict[str, Any]]:
         """Return trace id, span id and content of the record at `offset`. Raises Permanent when it was tampered with."""

@@ -34,7 +34,8 @@ def mark_duplicates(requests: Iterable[LLMRequest], stored: dict[tuple[bytes, st
     for key, group in groups.items():
         counts = stored.get(key)
         if counts is None:
-            group.sort(key=lambda request: (-richness(request), request.span_id))
+            if len(group) > 1:
+                group.sort(key=lambda request: (-richness(request), request.span_id))
             counts = group[0].request_id
         for request in group:
             if request.request_id != counts:

@@ -108,22 +108,25 @@ def roll_up(requests: Iterable[LLMRequest]) -> dict[Key, Rollup]:
     return result
 
 
+# What the functions sketch_keys and sketch_counts do, both in one pass and planned once: a third of their time.
+_MERGE = """({name}_keys, {name}_counts) = (
+    SELECT coalesce(array_agg(k ORDER BY k), '{{}}'), coalesce(array_agg(c ORDER BY k), '{{}}')
+    FROM (SELECT k, sum(c) AS c FROM unnest(r.{name}_keys || excluded.{name}_keys,
+                                            r.{name}_counts || excluded.{name}_counts) AS u (k, c) GROUP BY k) s)"""
 _UPSERT = f"""
 INSERT INTO rollups AS r (resolution, bucket, provider, model, application, environment, status, {", ".join(SUMS)},
                           latency_keys, latency_counts, ttft_keys, ttft_counts)
 SELECT resolution, bucket, provider, model, application, environment, status, {", ".join(SUMS)},
        latency_keys::smallint[], latency_counts::float[], ttft_keys::smallint[], ttft_counts::float[]
-FROM unnest(%s::smallint[], %s::timestamp[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-            %s::float[], %s::float[], %s::float[], %s::float[], %s::float[], %s::float[], %s::float[], %s::float[],
-            %s::numeric[], %s::float[], %s::float[], %s::text[], %s::text[], %s::text[], %s::text[])
+FROM unnest(%b::smallint[], %b::timestamp[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+            %b::float[], %b::float[], %b::float[], %b::float[], %b::float[], %b::float[], %b::float[], %b::float[],
+            %b::numeric[], %b::float[], %b::float[], %b::text[], %b::text[], %b::text[], %b::text[])
   AS new (resolution, bucket, provider, model, application, environment, status, {", ".join(SUMS)},
           latency_keys, latency_counts, ttft_keys, ttft_counts)
 ON CONFLICT (resolution, bucket, provider, model, application, environment, status) DO UPDATE SET
   {", ".join(f"{name} = r.{name} + excluded.{name}" for name in SUMS)},
-  latency_keys = sketch_keys(r.latency_keys, excluded.latency_keys),
-  latency_counts = sketch_counts(r.latency_keys, r.latency_counts, excluded.latency_keys, excluded.latency_counts),
-  ttft_keys = sketch_keys(r.ttft_keys, excluded.ttft_keys),
-  ttft_counts = sketch_counts(r.ttft_keys, r.ttft_counts, excluded.ttft_keys, excluded.ttft_counts)
+  {_MERGE.format(name="latency")},
+  {_MERGE.format(name="ttft")}
 """
 
 

@@ -156,7 +156,7 @@ def _find_new(transaction: Transaction, batch: WriteBatch) -> _New:
         known = {
             bytes(row["trace_id"])
             for row in transaction.fetch(
-                "SELECT trace_id FROM traces WHERE trace_id = ANY(%s)", (traces,), prepare=False
+                "SELECT trace_id FROM traces WHERE trace_id = ANY(%b)", (traces,), prepare=False
             )
         }
         times = [span.start_ns for span in spans.values()]
@@ -179,7 +179,7 @@ def _stored_spans(
     if not keys:
         return []
     rows = transaction.fetch(
-        "SELECT DISTINCT s.trace_id, s.span_id FROM unnest(%s::bytea[], %s::bytea[]) AS k (trace_id, span_id)"
+        "SELECT DISTINCT s.trace_id, s.span_id FROM unnest(%b::bytea[], %b::bytea[]) AS k (trace_id, span_id)"
         " JOIN spans s USING (trace_id, span_id) WHERE s.timestamp BETWEEN %s AND %s",
         ([trace_id for trace_id, _ in keys], [span_id for _, span_id in keys], *window),
         prepare=False,
@@ -193,7 +193,7 @@ def _stored_responses(
     if not asked:
         return {}
     rows = transaction.fetch(
-        "SELECT trace_id, response_id, request_id FROM request_metrics WHERE trace_id = ANY(%s) AND response_id = ANY(%s)"
+        "SELECT trace_id, response_id, request_id FROM request_metrics WHERE trace_id = ANY(%b) AND response_id = ANY(%s)"
         " AND duplicate_of IS NULL AND timestamp BETWEEN %s AND %s ORDER BY request_id DESC",
         (sorted({r.trace_id for r in asked}), sorted({str(r.response_id) for r in asked}), *window),
         prepare=False,
@@ -208,7 +208,7 @@ def _unstored(transaction: Transaction, table: str, key: str, records: Sequence[
         return []
     times = [record.timestamp_ns for record in new.values()]
     rows = transaction.fetch(
-        f"SELECT {key} AS key FROM {table} WHERE {key} = ANY(%s) AND timestamp BETWEEN %s AND %s",
+        f"SELECT {key} AS key FROM {table} WHERE {key} = ANY(%b) AND timestamp BETWEEN %s AND %s",
         (sorted(new), timestamp(min(times)), timestamp(max(times))),
         prepare=False,
     )

@@ -72,9 +72,9 @@ _UPSERT = """
 INSERT INTO traces AS t (trace_id, started_at, start_ns, end_ns, root_name, root_status, application, environment,
                          session_id, user_id, span_count, error_count, request_count, total_tokens, estimated_cost,
                          unpriced_count)
-SELECT * FROM unnest(%s::bytea[], %s::timestamp[], %s::bigint[], %s::bigint[], %s::text[], %s::smallint[], %s::text[],
-                     %s::text[], %s::text[], %s::text[], %s::integer[], %s::integer[], %s::integer[], %s::bigint[],
-                     %s::float[], %s::integer[])
+SELECT * FROM unnest(%b::bytea[], %b::timestamp[], %b::bigint[], %b::bigint[], %b::text[], %b::smallint[], %b::text[],
+                     %b::text[], %b::text[], %b::text[], %b::integer[], %b::integer[], %b::integer[], %b::bigint[],
+                     %b::float[], %b::integer[])
 ON CONFLICT (trace_id) DO UPDATE SET
   started_at = least(t.started_at, excluded.started_at),
   start_ns = least(t.start_ns, excluded.start_ns),

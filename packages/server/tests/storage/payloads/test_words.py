@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from sentinelops_server.storage.payloads.words import WORD, bloom, might_contain, texts_of, words_of
+
+
+def test_words_of_any_script() -> None:
+    assert words_of("Don't PANIC_42, naïve Ünïcode — 日本語") == {"don", "t", "panic_42", "naïve", "ünïcode", "日本語"}
+
+
+def test_the_short_way_finds_what_the_long_way_finds() -> None:
+    text = "".join(map(chr, range(128))) + " Mixed Case_9 a-b\tc"
+    assert words_of(text) == set(WORD.findall(text.lower()))
+
+
+def test_every_word_is_found_and_few_others() -> None:
+    words = [f"word{n}" for n in range(3000)]
+    held = bloom(words)
+    assert len(held) == 3750
+    assert all(might_contain(held, word.upper()) for word in words)
+    wrong = sum(might_contain(held, f"other{n}") for n in range(10_000))
+    assert wrong < 200
+
+
+def test_a_phrase_needs_all_its_words() -> None:
+    held = bloom({"red", "fox"})
+    assert len(held) == 64
+    assert might_contain(held, "red fox")
+    assert not might_contain(held, "red wolf")
+
+
+def test_the_texts_of_a_payload() -> None:
+    content = {"input_messages": [{"role": "user", "parts": [{"content": "hi"}, {"n": 1}]}], "output": ["there", None]}
+    assert sorted(texts_of(content)) == ["hi", "there", "user"]
