@@ -1,1 +1,1 @@
-"""The pages: server-rendered, one question each."""
+"""The pages a person reads: server-rendered, each one a URL, asking only `query` and `access`."""

@@ -1,0 +1,181 @@
+"""Charts as small inline SVG: no library in the page, a table behind each, ticks a person can read (decision 0003)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import ceil, floor, log10
+
+from markupsafe import Markup
+
+from .numbers import count, money, percent, seconds
+from .state import View
+
+__all__ = ["Chart", "Line", "bars", "lines", "share_bar"]
+
+_FORMATS = {"count": count, "money": money, "seconds": seconds, "percent": percent}
+_WIDTH, _HEIGHT = 1000, 100  # of the plot's own space: it is stretched, so only shapes are in it, no text
+Values = Sequence[float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One series: its name, its colour class (`ok`, `error`, `c3`, `p95` ...) and one value a bucket, None where unknown."""
+
+    label: str
+    colour: str
+    values: Values
+
+    def __post_init__(self) -> None:
+        # sums of money may come as Decimal; shapes are floats
+        object.__setattr__(self, "values", [None if v is None else float(v) for v in self.values])
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What the template draws: the plot, the labels of both axes, and the rows of the table behind it."""
+
+    ident: str
+    title: str
+    plot: Markup
+    y_labels: list[str]
+    x_ticks: list[tuple[str, datetime]]
+    keys: list[Line]
+    rows: list[tuple[datetime, str, list[str]]]
+    empty: bool
+    day_ticks: bool
+    total: Markup | None = field(default=None)
+
+
+def _nice_top(value: float) -> tuple[float, int]:
+    """The top of the axis and the number of steps below it: 1, 2, 2.5 or 5 times a power of ten a step."""
+    if value <= 0:
+        return 1.0, 1
+    power = 10 ** floor(log10(value / 4))
+    for factor in (1, 2, 2.5, 5, 10):
+        step = factor * power
+        if value <= step * 4.0001:
+            return step * ceil(value / step - 1e-9), ceil(value / step - 1e-9)
+    return power * 40, 4
+
+
+def _whole_top(value: float, kind: str) -> tuple[float, int]:
+    """As `_nice_top`, but a count has no half ticks."""
+    return (float(max(1, ceil(value))), max(1, ceil(value))) if kind == "count" and value <= 3 else _nice_top(value)
+
+
+def _ticks(view: View, timestamps: Sequence[datetime]) -> list[tuple[str, datetime]]:
+    """Where times are written under the plot, in percent of its width: on whole days or a round number of buckets."""
+    total = len(timestamps)
+    if total < 2:
+        return [("50%", moment) for moment in timestamps]
+    each = 100 / total
+    step = view.step_seconds
+    spacing = next((s for s in (300, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 432000, 864000, 2592000)
+                    if s >= step and view.scope.range.seconds / s <= 7), 7776000)  # fmt: skip
+    found = []
+    for index, moment in enumerate(timestamps):
+        local = moment.astimezone(view.zone)
+        offset = local.utcoffset()
+        on_clock = int(moment.timestamp() + (offset.total_seconds() if offset else 0)) % spacing
+        if on_clock < step and 3 <= index * each <= 97:
+            found.append((f"{index * each:.2f}%", moment))
+    return found
+
+
+def _finish(view: View, ident: str, title: str, kind: str, timestamps: Sequence[datetime], series: Sequence[Line],
+            plot: Markup, top: tuple[float, int]) -> Chart:  # fmt: skip
+    show = _FORMATS[kind]
+    step = view.step_seconds
+    rows = []
+    for index, moment in enumerate(timestamps):
+        end = datetime.fromtimestamp(moment.timestamp() + step, tz=moment.tzinfo)
+        cells = ["unknown" if (v := line.values[index]) is None else show(v) for line in series]
+        rows.append((moment, view.within(moment, end), cells))
+    limit, steps = top
+    labels = [show(limit * i / steps) for i in range(steps, -1, -1)]
+    empty = not any(v for line in series for v in line.values)
+    day = view.scope.range.seconds > 2 * 86400
+    return Chart(ident, title, plot, labels, _ticks(view, timestamps), list(series), rows, empty, day)
+
+
+def _grid(steps: int) -> Markup:
+    path = "".join(f"M0 {_HEIGHT * i / steps:.1f}H{_WIDTH}" for i in range(steps))
+    return Markup('<path class="grid" d="{}"/>').format(path)
+
+
+def bars(
+    view: View, ident: str, title: str, kind: str, timestamps: Sequence[datetime], series: Sequence[Line]
+) -> Chart:
+    """Stacked bars, first series at the bottom; unknown counts as nothing drawn (the table says unknown)."""
+    stacks = [sum(line.values[i] or 0 for line in series) for i in range(len(timestamps))]
+    top = _whole_top(max(stacks, default=0), kind)
+    each = _WIDTH / max(1, len(timestamps))
+    width = max(1.0, each - max(1.5, each * 0.16))
+    base = [0.0] * len(timestamps)
+    shapes = [_grid(top[1])]
+    for line in series:
+        path = []
+        for index, value in enumerate(line.values):
+            if value:
+                height = max(0.6, value / top[0] * _HEIGHT)
+                bottom = _HEIGHT - base[index] / top[0] * _HEIGHT
+                path.append(
+                    f"M{index * each + (each - width) / 2:.1f} {bottom:.2f}v-{height:.2f}h{width:.1f}v{height:.2f}z"
+                )
+                base[index] += value
+        if path:
+            shapes.append(Markup('<path class="fill {}" d="{}"/>').format(line.colour, "".join(path)))
+    return _finish(view, ident, title, kind, timestamps, series, Markup("").join(shapes), top)
+
+
+def lines(view: View, ident: str, title: str, kind: str, timestamps: Sequence[datetime], series: Sequence[Line],
+          band: tuple[int, int] | None = None) -> Chart:  # fmt: skip
+    """Lines that break where a value is unknown; `band` fills between two of them (indexes into `series`)."""
+    top = _nice_top(max((v for line in series for v in line.values if v is not None), default=0))
+    each = _WIDTH / max(1, len(timestamps))
+
+    def point(index: int, value: float) -> str:
+        return f"{(index + 0.5) * each:.1f} {_HEIGHT - value / top[0] * _HEIGHT:.2f}"
+
+    shapes = [_grid(top[1])]
+    if band:
+        shapes.append(_band(series[band[0]].values, series[band[1]].values, point))
+    for line in series:
+        path, pen = [], False
+        for index, value in enumerate(line.values):
+            if value is None:
+                pen = False
+                continue
+            alone = not pen and (index + 1 >= len(line.values) or line.values[index + 1] is None)
+            path.append(("L" if pen else "M") + point(index, value) + ("h0.01" if alone else ""))
+            pen = True
+        if path:
+            shapes.append(Markup('<path class="line {}" d="{}"/>').format(line.colour, "".join(path)))
+    return _finish(view, ident, title, kind, timestamps, series, Markup("").join(shapes), top)
+
+
+def _band(low: Values, high: Values, point: object) -> Markup:
+    draw = point if callable(point) else str
+    path, run = [], list[int]()
+    for index in range(len(low) + 1):
+        if index < len(low) and low[index] is not None and high[index] is not None:
+            run.append(index)
+        elif run:
+            upper = "L".join(draw(i, high[i]) for i in run)
+            lower = "L".join(draw(i, low[i]) for i in reversed(run))
+            path.append(f"M{upper}L{lower}z")
+            run = []
+    return Markup('<path class="band" d="{}"/>').format("".join(path))
+
+
+def share_bar(value: float | None, top: float, colour: str = "accent") -> Markup:
+    """A small bar in a table cell, as a share of the largest; hidden from readers, since the number stands beside it."""
+    if value is None or top <= 0:
+        return Markup("")
+    width = max(1.0, min(100.0, value / top * 100))
+    return Markup(
+        '<svg class="bar" aria-hidden="true" viewBox="0 0 100 6" preserveAspectRatio="none"><rect class="track" width="100" height="6"/>'
+        '<rect class="fill {}" width="{}" height="6"/></svg>'
+    ).format(colour, f"{width:.1f}")

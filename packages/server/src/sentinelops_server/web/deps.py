@@ -1,0 +1,50 @@
+"""What the pages are handed by the assembly: the stores they ask, the doors they check, and what they tell about the installation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..access.keys import Keys
+    from ..access.sessions import Sessions
+    from ..storage.payloads import PayloadStore
+    from ..storage.postgres.database import Database
+
+__all__ = ["WebConfig", "WebDeps"]
+
+
+@dataclass(frozen=True, slots=True)
+class WebConfig:
+    """How the pages behave. `rows` a page (1..500), `session_days` a sign-in lasts in the browser (1..365)."""
+
+    rows: int = 50
+    session_days: int = 30
+    secure_cookies: bool = False  # true behind TLS: the browser then never sends the session in clear
+    otlp_endpoint: str = ""  # as an application reaches it, "http://host:4318"; empty: the host of the page, port 4318
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.rows <= 500:
+            raise ValueError(f"rows must be between 1 and 500, not {self.rows}")
+        if not 1 <= self.session_days <= 365:
+            raise ValueError(f"session_days must be between 1 and 365, not {self.session_days}")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class WebDeps:
+    """`facts` are shown on the settings page as they are: {"Retention": {"Rows": "90 days"}, "Data": {"Folder": "..."}}."""
+
+    database: Database
+    payloads: PayloadStore | None
+    keys: Keys
+    sessions: Sessions
+    clock: Callable[[], datetime] = _now
+    config: WebConfig = field(default_factory=WebConfig)
+    facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    version: str = ""

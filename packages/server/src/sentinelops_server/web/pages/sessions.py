@@ -1,0 +1,43 @@
+"""Sessions: conversations across traces, turn by turn, with what each turn cost."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from ...errors import NotFound
+from ...query.sessions import SessionPage, find_sessions, get_session
+from ..render import Pages
+from .common import ask
+
+__all__ = ["routes"]
+
+
+def routes(pages: Pages) -> APIRouter:
+    """The pages under /sessions."""
+    router = APIRouter()
+
+    @router.get("/sessions")
+    def sessions(request: Request) -> Response:
+        asked = ask(pages, request)
+        found = SessionPage([])
+        if not asked.error:
+            cursor = asked.view.get("cursor") or None
+            found = find_sessions(pages.deps.database, asked.view.scope, asked.filter, cursor, pages.deps.config.rows)
+        return pages.page(request, "sessions.html", asked.context | {"page": found})
+
+    @router.get("/sessions/{session_id:path}")
+    def session(request: Request, session_id: str) -> Response:
+        found = get_session(pages.deps.database, session_id)
+        if found is None:
+            raise NotFound(f"There is no session {session_id[:80]!r}, or retention has deleted it.")
+        turns, spent = [], 0.0
+        for row in found["requests"]:
+            spent += row["estimated_cost"] or 0
+            turns.append((row, spent))
+        longest = max((row["duration_seconds"] for row in found["requests"]), default=0)
+        return pages.page(
+            request, "session.html", {"view": pages.view(request), "s": found, "turns": turns, "longest": longest}
+        )
+
+    return router
