@@ -13,7 +13,12 @@ from sentinelops_server.storage.postgres.database import Database
 from sentinelops_server.storage.postgres.store import Store
 
 NOW = datetime(2026, 11, 22, 12, 34, 56, 789012, tzinfo=UTC)
-MODELS = [("openai", "gpt-4o"), ("openai", "gpt-4o-mini"), ("anthropic", "claude-sonnet"), ("local", "100%_real\\model")]
+MODELS = [
+    ("openai", "gpt-4o"),
+    ("openai", "gpt-4o-mini"),
+    ("anthropic", "claude-sonnet"),
+    ("local", "100%_real\\model"),
+]
 TOPICS = ["refund", "Invoice", "weather", "shipping", "naïve"]
 
 
@@ -77,7 +82,9 @@ def span_of(request: LLMRequest) -> Span:
     )
 
 
-def write(database: Database, requests: Iterable[LLMRequest], payloads: object = None, contents: object = None) -> list[LLMRequest]:
+def write(
+    database: Database, requests: Iterable[LLMRequest], payloads: object = None, contents: object = None
+) -> list[LLMRequest]:
     found = list(requests)
     bodies = [
         Payload(request.trace_id, request.span_id, request.timestamp_ns, content)

@@ -191,7 +191,9 @@ def test_what_is_no_filter_is_malformed(hostile: Any) -> None:
         parse_filter(hostile)
 
 
-@pytest.mark.parametrize("text", ["nope:1", "cost>x", "streaming:maybe", "model:", "-word", "trace:zz", "a" * 4001, "cost:1e999"])
+@pytest.mark.parametrize(
+    "text", ["nope:1", "cost>x", "streaming:maybe", "model:", "-word", "trace:zz", "a" * 4001, "cost:1e999"]
+)
 def test_what_is_no_search_is_malformed(text: str) -> None:
     with pytest.raises(Malformed):
         parse_search(text)

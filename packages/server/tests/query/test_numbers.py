@@ -67,7 +67,7 @@ def expect(rows: list[LLMRequest]) -> dict[str, Any]:
 def check(database: Database, rows: list[LLMRequest], scope: Scope, filter: Any = None) -> None:
     found: dict[str, Any] = dict(summary(database, scope, filter))
     for name, value in expect(rows).items():
-        assert found[name] == pytest.approx(value, rel=1e-9), (name, scope)
+        assert found[name] == (None if value is None else pytest.approx(value, rel=1e-9)), (name, scope)
     pairs = [(row.duration, row.weight) for row in rows]
     first = [(row.time_to_first_token, row.weight) for row in rows if row.time_to_first_token is not None]
     for name, values in (("duration_seconds", pairs), ("time_to_first_token_seconds", first)):
@@ -101,7 +101,10 @@ def test_a_summary_of_any_window_equals_its_rows(database: Database, length: tim
     narrowed = Scope(scope.range, "shop", "prod")
     check(database, within(rows, narrowed), narrowed)
     # a filter that rollups answer, and one that they cannot
-    for text, keep in (("model:gpt-4o", lambda row: row.model == "gpt-4o"), ("tag:beta", lambda row: "beta" in row.tags)):
+    for text, keep in (
+        ("model:gpt-4o", lambda row: row.model == "gpt-4o"),
+        ("tag:beta", lambda row: "beta" in row.tags),
+    ):
         check(database, [row for row in within(rows, scope) if keep(row)], scope, parse_search(text))
 
 
@@ -148,14 +151,18 @@ def test_aggregates_by_every_dimension(database: Database) -> None:
             values = row.tags if name == "tags" else [row.metadata.get(key) if "." in name else getattr(row, name)]
             for value in values:
                 groups.setdefault(value, []).append(row)
-        found = aggregate(database, DAY, [name], ["count", "avg_duration_seconds", "max_total_tokens", "p90_duration_seconds"])
+        found = aggregate(
+            database, DAY, [name], ["count", "avg_duration_seconds", "max_total_tokens", "p90_duration_seconds"]
+        )
         assert [row["count"] for row in found] == sorted((row["count"] for row in found), reverse=True)
         assert {row[name] for row in found} == set(groups)
         for line in found:
             members = groups[line[name]]
             weight = sum(row.weight for row in members)
             assert line["count"] == weight
-            assert line["avg_duration_seconds"] == pytest.approx(sum(row.duration * row.weight for row in members) / weight)
+            assert line["avg_duration_seconds"] == pytest.approx(
+                sum(row.duration * row.weight for row in members) / weight
+            )
             known = [row.total_tokens for row in members if row.total_tokens is not None]
             assert line["max_total_tokens"] == (max(known) if known else None)
             exact = quantile([(row.duration, row.weight) for row in members], 0.9)
@@ -167,7 +174,9 @@ def test_aggregate_orders_and_limits(database: Database) -> None:
     up = aggregate(database, DAY, ["model"], ["count", "error_rate"], order_by="model")
     assert [row["model"] for row in up] == sorted(row["model"] for row in up)
     assert len(aggregate(database, DAY, ["model"], ["count"], limit=2)) == 2
-    [whole] = aggregate(database, DAY.previous(), [], ["count", "error_rate", "sum_estimated_cost", "p50_duration_seconds"])
+    [whole] = aggregate(
+        database, DAY.previous(), [], ["count", "error_rate", "sum_estimated_cost", "p50_duration_seconds"]
+    )
     assert whole == {"count": 0, "error_rate": None, "sum_estimated_cost": 0, "p50_duration_seconds": None}
 
 
@@ -230,7 +239,13 @@ def test_an_empty_series_has_its_points(database: Database) -> None:
 
 
 def test_intervals() -> None:
-    assert [automatic_interval(seconds) for seconds in (60, 3600, 86400, 7 * 86400, 90 * 86400)] == [1, 30, 900, 7200, 86400]
+    assert [automatic_interval(seconds) for seconds in (60, 3600, 86400, 7 * 86400, 90 * 86400)] == [
+        1,
+        30,
+        900,
+        7200,
+        86400,
+    ]
 
 
 def test_too_many_points_is_malformed(database: Database) -> None:

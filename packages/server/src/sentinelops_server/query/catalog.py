@@ -84,5 +84,7 @@ def facets(database: Database, field: str, scope: Scope, prefix: str = "", limit
         filter = Filter(condition, tuple(params), frozenset({name}))
     rows = aggregate(database, scope, [name], ["count"], filter, limit=1000)
     values = [(str(row[name]).lower() if isinstance(row[name], bool) else row[name], row["count"]) for row in rows]
-    begin = [Facet(value=value, count=count) for value, count in values if value is not None and value.startswith(prefix)]
+    begin = [
+        Facet(value=value, count=count) for value, count in values if value is not None and value.startswith(prefix)
+    ]
     return begin[:limit]

@@ -176,7 +176,9 @@ def _rows(question: Question, edges: Sequence[Window], columns: str, more: str =
 def quantiles_sql(question: Question, sketch: str, quantiles: Sequence[float]) -> Sql:
     """Rows (d0 ..., t, q0, q1 ..., mean) of one sketched value: the quantiles, at most 1% off, weighted; and its mean likewise."""
     value = {"duration": "r.duration", "ttft": "r.time_to_first_token"}[sketch]
-    key = f"(CASE WHEN {value} > 0 THEN ceil(ln({value}) / {GROWTH_LN}) ELSE -32768 END)::int AS k, r.weight AS c"
+    key = (
+        f"(CASE WHEN {value} > 0 THEN ceil(ln({value}) / {GROWTH_LN}::float8) ELSE -32768 END)::int AS k, r.weight AS c"
+    )
     some = f" AND {value} IS NOT NULL"
     if question.rolled:
         inner, edges = windows(question.scope, question.interval_seconds)
@@ -188,7 +190,7 @@ def quantiles_sql(question: Question, sketch: str, quantiles: Sequence[float]) -
         source, params = _rows(question, [question.scope.range.bounds()], key, some)
     group = "".join(f"d{index}, " for index in range(len(question.dimensions))) + "t"
     # the smallest bucket that the q-th part of all lies at or below; the middle of it, as its bounds are g apart
-    middle = f"CASE WHEN k = -32768 THEN 0 ELSE 2 * exp(k * {GROWTH_LN}) / 2.02 END"
+    middle = f"CASE WHEN k = -32768 THEN 0 ELSE exp(k * {GROWTH_LN}::float8) / 1.01::float8 END"
     picks = ", ".join(
         f"min(v) FILTER (WHERE below >= {float(quantile)} * total * (1 - 1e-12)) AS q{index}"
         for index, quantile in enumerate(quantiles)

@@ -1,7 +1,6 @@
 """API routes: keys and own prices; the scope admin only."""
 
-from __future__ import annotations
-
+# without postponed annotations: those of the routes name the guard that the function was given
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any

@@ -1,0 +1,353 @@
+"""Lists, cursors, full text, single requests, traces, sessions, anomalies, prices, views and the ledger."""
+
+from __future__ import annotations
+
+import base64
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from random_requests import NOW, ns, sample, span_of, write
+from sentinelops_server.errors import Malformed
+from sentinelops_server.model import LedgerEntry, LLMRequest, LogRecord, SdkReport, Span, SpanEvent, WriteBatch
+from sentinelops_server.query import requests as requests_module
+from sentinelops_server.query.anomalies import ANOMALY_FIELDS, find_anomalies, get_anomaly
+from sentinelops_server.query.filters import TRACE_FIELDS, parse_filter, parse_search
+from sentinelops_server.query.ledger import ledger
+from sentinelops_server.query.prices import add_price, delete_price, list_prices
+from sentinelops_server.query.requests import ORDERS, find_requests, get_request
+from sentinelops_server.query.scope import Scope, TimeRange, parse_range, parse_time
+from sentinelops_server.query.sessions import find_sessions, find_users, get_session, get_user
+from sentinelops_server.query.traces import TRACE_ORDERS, find_traces, get_span_content, get_trace
+from sentinelops_server.query.views import delete_view, list_views, save_view
+from sentinelops_server.storage.keys import KeyRing
+from sentinelops_server.storage.payloads import PayloadConfig, PayloadStore
+from sentinelops_server.storage.postgres.database import Database
+from sentinelops_server.storage.postgres.partitions import ensure
+from sentinelops_server.storage.postgres.store import Store
+
+DAY = Scope(TimeRange(NOW - timedelta(days=1), NOW))
+VALUES = {
+    "timestamp": lambda r: r.timestamp_ns,
+    "duration_seconds": lambda r: r.duration,
+    "estimated_cost": lambda r: None if r.estimated_cost is None else float(r.estimated_cost),
+    "total_tokens": lambda r: r.total_tokens,
+    "time_to_first_token_seconds": lambda r: r.time_to_first_token,
+}
+
+
+@pytest.fixture
+def payloads(tmp_path: Path) -> PayloadStore:
+    return PayloadStore(PayloadConfig(str(tmp_path / "payloads")), KeyRing(tmp_path / "keys"))
+
+
+@pytest.mark.parametrize("order", [sign + name for name in ORDERS for sign in ("", "-")])
+def test_pages_go_through_everything_once_while_rows_arrive(database: Database, order: str) -> None:
+    rows = write(database, sample(120))
+    late = sample(60, seed=99)
+    seen: list[dict[str, Any]] = []
+    cursor: str | None = None
+    for turn in range(100):
+        page = find_requests(database, None, DAY, None, order, cursor, 7)
+        seen += page.requests
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+        write(database, late[turn * 3 : turn * 3 + 3])
+    found = [row["request_id"] for row in seen]
+    assert len(found) == len(set(found))
+    assert {row.request_id for row in rows} <= set(found)
+    value = {row.request_id: VALUES[order.removeprefix("-")](row) for row in [*rows, *late]}
+    values = [value[identity] for identity in found]
+    known = [item for item in values if item is not None]
+    assert known == sorted(known, reverse=order.startswith("-"))
+    assert values[: len(known)] == known  # unknown last
+
+
+def test_a_cursor_of_another_question_or_a_changed_one_is_malformed(database: Database) -> None:
+    write(database, sample(20))
+    cursor = find_requests(database, None, DAY, None, "-timestamp", None, 5).next_cursor
+    assert cursor is not None
+    raw = bytearray(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    raw[-5] ^= 1
+    changed = base64.urlsafe_b64encode(raw).decode()
+    for bad in (changed, cursor[:-4], "x", "é", "A" * 5000, ""):
+        if bad:
+            with pytest.raises(Malformed):
+                find_requests(database, None, DAY, None, "-timestamp", bad, 5)
+    with pytest.raises(Malformed):
+        find_requests(database, None, DAY, None, "timestamp", cursor, 5)
+    with pytest.raises(Malformed):
+        find_requests(database, None, DAY, parse_search("model:x"), "-timestamp", cursor, 5)
+    for limit in (0, -1, 1001):
+        with pytest.raises(Malformed):
+            find_requests(database, None, DAY, limit=limit)
+    with pytest.raises(Malformed):
+        find_requests(database, None, DAY, order="-model")
+
+
+def test_duplicates_are_shown_only_when_asked_for(database: Database) -> None:
+    [row] = write(database, sample(1))
+    write(database, [replace(row, span_id=b"\2" * 8, duplicate_of=row.request_id)])
+    assert len(find_requests(database, None, DAY).requests) == 1
+    shown = find_requests(database, None, DAY, parse_filter({"field": "duplicate_of", "op": "exists", "value": True}))
+    assert [item["duplicate_of"] for item in shown.requests] == [row.request_id]
+
+
+def content(prompt: str, completion: str) -> dict[str, Any]:
+    return {
+        "input_messages": [{"role": "user", "parts": [{"type": "text", "content": prompt}]}],
+        "output_messages": [{"role": "assistant", "parts": [{"type": "text", "content": completion}]}],
+    }
+
+
+def test_full_text_finds_words_and_phrases_in_messages(database: Database, payloads: PayloadStore) -> None:
+    rows = sample(40)
+    contents = [content(f"Where is my ORDER number {i}?", "It was shipped on Monday.") for i in range(40)]
+    write(database, rows[:20], payloads, contents[:20])
+    write(database, rows[20:], payloads, [content("Ein schöner Tag", "ja") for _ in rows[20:]])
+
+    def found(text: str) -> set[str]:
+        page = find_requests(database, payloads, DAY, parse_search(text), limit=1000)
+        assert page.next_cursor is None
+        assert page.searched_until == DAY.range.start
+        return {row["request_id"] for row in page.requests}
+
+    all_ids = [row.request_id for row in rows]
+    assert found("order") == set(all_ids[:20])
+    assert found('"order number 7"') == {all_ids[7]}
+    assert found('order shipped "on monday"') == set(all_ids[:20])
+    assert found("SCHÖNER") == set(all_ids[20:])
+    assert found("order schöner") == set()
+    assert found("ord") == set()
+    assert found("ord*") == set(all_ids[:20])
+    assert found("order model:gpt-4o") == {r.request_id for r in rows[:20] if r.model == "gpt-4o"}
+    assert found('"?"') == set(all_ids[:20])
+
+
+def test_full_text_goes_on_by_its_cursor(
+    database: Database, payloads: PayloadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = write(database, sample(50), payloads, [content(f"word{i % 2}", "x") for i in range(50)])
+    for budget in (3.0, -1.0):  # the second stops after every row
+        monkeypatch.setattr(requests_module, "TEXT_BUDGET_SECONDS", budget)
+        seen: list[str] = []
+        cursor = None
+        for _ in range(200):
+            page = find_requests(database, payloads, DAY, parse_search("word1"), cursor=cursor, limit=4)
+            assert page.searched_until is not None
+            seen += [row["request_id"] for row in page.requests]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert sorted(seen) == sorted(row.request_id for row in rows[1::2])
+
+
+def test_one_request_in_full(database: Database, payloads: PayloadStore) -> None:
+    [row] = write(database, sample(1), payloads, [content("hello", "hi")])
+    found = get_request(database, payloads, row.request_id)
+    assert found is not None
+    assert found["content"] == content("hello", "hi")
+    assert found["content_missing"] is None
+    assert found["attributes"] == {"gen_ai.request.model": row.model}
+    assert found["timestamp"] == NOW - (NOW - datetime.fromtimestamp(0, UTC)) + timedelta(
+        microseconds=row.timestamp_ns // 1000
+    )
+    assert found["duration_seconds"] == row.duration
+    payloads.delete_day(found["timestamp"].date())
+    gone = get_request(database, payloads, row.request_id)
+    assert gone is not None
+    assert (gone["content"], gone["content_missing"]) == (None, "gone by retention")
+    for bad in ("", "x", "%", "0" * 32 + "-" + "0" * 16, "a\0b", row.request_id[:-1]):
+        assert get_request(database, payloads, bad) is None
+
+
+def test_messages_in_log_records_are_joined(database: Database) -> None:
+    [row] = write(database, sample(1))
+    record = LogRecord(
+        b"r" * 16,
+        row.timestamp_ns,
+        row.trace_id,
+        row.span_id,
+        9,
+        "gen_ai.user.message",
+        "shop",
+        "prod",
+        {"content": "from a log"},
+    )
+    Store(database).write(WriteBatch(ns(NOW), log_records=[record]))
+    found = get_request(database, None, row.request_id)
+    assert found is not None
+    assert found["content"] is not None
+    assert found["content"]["input_messages"][0]["parts"] == [{"type": "text", "content": "from a log"}]
+
+
+def make_trace(count: int, request: LLMRequest) -> list[Span]:
+    rng = random.Random(4)
+    root = replace(span_of(request), span_id=b"\0" * 7 + b"\1", name="root", type="chain")
+    root.end_ns = root.start_ns + count * 10**6
+    spans = [root]
+    for number in range(2, count):
+        parent = spans[rng.randrange(len(spans))].span_id
+        start = root.start_ns + number * 10**6
+        spans.append(
+            replace(
+                root,
+                span_id=number.to_bytes(8, "big"),
+                parent_span_id=parent,
+                name=f"step {number}",
+                start_ns=start,
+                end_ns=start + 10**6,
+            )
+        )
+    spans.append(replace(span_of(request), parent_span_id=spans[-1].span_id))
+    return spans
+
+
+def test_one_trace(database: Database, payloads: PayloadStore) -> None:
+    [request] = sample(1)
+    spans = make_trace(20, request)
+    spans[3].events.append(SpanEvent("happened", spans[3].start_ns, {"x": 1}))
+    Store(database).write(WriteBatch(ns(NOW), spans, [request]))
+    found = get_trace(database, request.trace_id.hex())
+    assert found is not None
+    offsets = [span["offset_ns"] for span in found["spans"]]
+    assert offsets == sorted(offsets)
+    assert {span["span_id"] for span in found["spans"]} == {span.span_id.hex() for span in spans}
+    call = next(span for span in found["spans"] if span["span_id"] == request.span_id.hex())
+    assert (call["model"], call["total_tokens"]) == (request.model, request.total_tokens)
+    assert found["critical_path"][0] == spans[0].span_id.hex()
+    assert (found["name"], found["span_count"], found["request_count"]) == ("root", 20, 1)
+    full = get_trace(database, request.trace_id.hex(), attributes=True)
+    assert full is not None
+    assert {str(span["attributes"]) for span in full["spans"]} == {str(span.attributes) for span in spans}
+    span = get_span_content(database, payloads, request.trace_id.hex(), spans[3].span_id.hex())
+    assert span is not None
+    assert (span["events"][0]["name"], span["content_missing"], span["request_id"]) == (
+        "happened",
+        "not captured",
+        None,
+    )
+    of_request = get_span_content(database, payloads, request.trace_id.hex(), request.span_id.hex())
+    assert of_request is not None
+    assert of_request["request_id"] == request.request_id
+    for bad in ("", "zz", "0" * 32, "a\0"):
+        assert get_trace(database, bad) is None
+        assert get_span_content(database, payloads, bad, bad) is None
+
+
+@pytest.mark.parametrize("order", [sign + name for name in TRACE_ORDERS for sign in ("", "-")])
+def test_pages_of_traces(database: Database, order: str) -> None:
+    rows = write(database, sample(60))
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = find_traces(database, DAY, None, order, cursor, 7)
+        seen += [row["trace_id"] for row in page.traces]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert sorted(seen) == sorted(row.trace_id.hex() for row in rows)
+    slow = find_traces(database, DAY, parse_search("duration>=1s status:error", TRACE_FIELDS), limit=1000)
+    assert {r["trace_id"] for r in slow.traces} == {
+        r.trace_id.hex() for r in rows if r.duration >= 1 and r.status == "error"
+    }
+
+
+def test_sessions_and_users(database: Database) -> None:
+    rows = write(database, sample(80))
+    for name, find, key in (("session_id", find_sessions, "sessions"), ("user_id", find_users, "users")):
+        seen: list[dict[str, Any]] = []
+        cursor = None
+        while True:
+            page = find(database, DAY, None, cursor, 1)
+            seen += getattr(page, key)
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        expected = {getattr(row, name) for row in rows} - {None}
+        assert [item[name] for item in seen] == [
+            item[name] for item in sorted(seen, key=lambda i: i["last_at"], reverse=True)
+        ]
+        assert {item[name] for item in seen} == expected
+        for item in seen:
+            members = [row for row in rows if getattr(row, name) == item[name]]
+            assert item["count"] == sum(row.weight for row in members)
+            assert item["total_tokens"] == sum((row.total_tokens or 0) * row.weight for row in members)
+    session = get_session(database, "s/3")
+    assert session is not None
+    members = sorted((row for row in rows if row.session_id == "s/3"), key=lambda row: row.timestamp_ns)
+    assert [row["timestamp"] for row in session["requests"]] == sorted(row["timestamp"] for row in session["requests"])
+    assert len(session["requests"]) == len(members)
+    user = get_user(database, "u1", DAY)
+    assert user is not None
+    assert user["session_count"] == len({row.session_id for row in rows if row.user_id == "u1"} - {None})
+    assert get_session(database, "none") is None
+    assert get_user(database, "'; --") is None
+
+
+def test_the_ledger_adds_up(database: Database) -> None:
+    rows = write(database, sample(10))
+    report = SdkReport("i1", "shop", "prod", "sent", "", 12, ns(NOW) - 10**9)
+    refused = LedgerEntry("shop", "spans", "refused", "too_old", 3)
+    Store(database).write(WriteBatch(ns(NOW) - 10**9, sdk_reports=[report], ledger=[refused]))
+    write(database, rows)  # again
+    found = ledger(database, Scope(TimeRange(NOW - timedelta(hours=1), NOW + timedelta(hours=1))))
+    assert (found["stored"], found["duplicate"], found["refused"]) == (10, 10, 3)
+    assert {"signal": "spans", "outcome": "refused", "reason": "too_old", "count": 3} in found["by_reason"]
+    assert sum(item["stored"] for item in found["by_application"]) == 10
+    assert [(item["count"], item["processes"]) for item in found["sdk"]] == [(12, 1)]
+
+
+def test_anomalies(database: Database) -> None:
+    ensure(database, [NOW.date()])
+    for number in range(5):
+        database.execute(
+            "INSERT INTO anomalies (anomaly_id, timestamp, type, request_id, provider, model, application, details)"
+            " VALUES (%s, %s, 'latency', 'r', 'openai', %s, 'shop', '{\"score\": 4}')",
+            [f"a{number}", NOW.replace(tzinfo=None) - timedelta(minutes=number), f"m{number % 2}"],
+        )
+    first = find_anomalies(
+        database, DAY, parse_search("model:m0", ANOMALY_FIELDS | {"name": ANOMALY_FIELDS["type"]}), limit=2
+    )
+    assert [item["anomaly_id"] for item in first.anomalies] == ["a2", "a4"] or len(first.anomalies) == 2
+    one = get_anomaly(database, "a3")
+    assert one is not None
+    assert (one["model"], one["details"]) == ("m1", {"score": 4})
+    assert get_anomaly(database, "zz") is None
+
+
+def test_prices_and_views(database: Database) -> None:
+    made = add_price(database, "openai", "gpt-4o*", {"input": "2.5", "output": 10})
+    assert made["prices"] == {"input": "2.5", "output": "10"}
+    assert made["valid_from"] is None
+    again = add_price(database, "openai", "gpt-4o*", {"input": 1})
+    assert [row["id"] for row in list_prices(database)] == [again["id"]]
+    assert delete_price(database, again["id"])
+    assert not delete_price(database, again["id"])
+    for bad in ({}, {"input": -1}, {"input": "x"}, {"input": "NaN"}, {"input": 1e300}, {"input": True}):
+        with pytest.raises(Malformed):
+            add_price(database, "openai", "x", bad)
+    view = save_view(database, "requests", "mine", "search=a", lambda: NOW)
+    assert save_view(database, "requests", "mine", "search=b")["view_id"] == view["view_id"]
+    assert [item["query"] for item in list_views(database, "requests")] == ["search=b"]
+    assert list_views(database, "traces") == []
+    assert delete_view(database, view["view_id"])
+    assert not delete_view(database, view["view_id"])
+    with pytest.raises(Malformed):
+        save_view(database, "requests", " ", "x")
+
+
+def test_ranges() -> None:
+    assert parse_range("15m", NOW) == TimeRange(NOW - timedelta(minutes=15), NOW)
+    assert parse_range("2026-01-01/2026-01-02T01:00:00+01:00").seconds == 86400
+    for bad in ("", "0h", "5", "99999w", "x/y", "2026-01-02/2026-01-01", "24h/", "1m; --", "9" * 50 + "d"):
+        with pytest.raises(Malformed):
+            parse_range(bad, NOW)
+    with pytest.raises(Malformed):
+        parse_time("9999-12-31T23:59:59-23:59")
+    with pytest.raises(Malformed):
+        TimeRange(datetime(2026, 1, 1), NOW)  # noqa: DTZ001
