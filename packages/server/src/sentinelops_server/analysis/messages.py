@@ -44,13 +44,15 @@ CONTENT_ATTRIBUTES = {
 
 
 def parse_json(value: Any) -> Any:
-    """Return the JSON in a string, or the value itself when it is no string or no JSON."""
-    if isinstance(value, str):
+    """Return the JSON object, list, text or null in a string; anything else as it is: "4" is somebody's text."""
+    if not isinstance(value, str):
+        return value
+    if value[:1] in ("{", "[", '"'):
         try:
             return orjson.loads(value)
         except orjson.JSONDecodeError:
             return value
-    return value
+    return None if value == "null" else value
 
 
 def canonical_messages(value: Any, role: str = "user") -> list[dict[str, Any]]:

@@ -1,0 +1,213 @@
+"""Costs, compared with genai-prices itself over every model it knows, and the cases that must stay unknown."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from genai_prices import Usage, calc_price
+from genai_prices.data_snapshot import get_snapshot
+from sentinelops_server.model import LLMRequest
+from sentinelops_server.pipeline.price import Pricer
+
+WHEN = datetime(2026, 11, 18, 12, tzinfo=UTC)
+# a model that bills none of these is no oracle for tokens
+TOKENS = {"input_mtok", "output_mtok"}
+
+
+def request(**fields: Any) -> LLMRequest:
+    known = {
+        "trace_id": bytes(16), "span_id": bytes(8), "timestamp_ns": int(WHEN.timestamp() * 1e9), "provider": "openai",
+        "model": "gpt-4o", "application": "a", "environment": "e", "operation": "chat", "status": "ok", "duration": 1.0,
+        "prompt_tokens": 1000, "completion_tokens": 500,
+    }  # fmt: skip
+    return LLMRequest(**{**known, **fields})
+
+
+def priced(pricer: Pricer | None = None, **fields: Any) -> LLMRequest:
+    one = request(**fields)
+    (pricer or Pricer()).price(one)
+    return one
+
+
+USAGES: list[dict[str, int]] = [
+    {"prompt_tokens": 1000, "completion_tokens": 500},
+    {"prompt_tokens": 300_000, "completion_tokens": 2000},
+    {"prompt_tokens": 5000, "completion_tokens": 700, "cache_read_tokens": 3000},
+    {"prompt_tokens": 250_000, "completion_tokens": 9, "cache_read_tokens": 1000, "cache_write_tokens": 2000},
+    {"prompt_tokens": 800, "completion_tokens": 900, "reasoning_tokens": 640},
+]
+
+
+def test_every_bundled_model_costs_what_genai_prices_says() -> None:
+    pricer = Pricer()
+    compared = 0
+    for provider in get_snapshot().providers:
+        for model in provider.models:
+            keys = {key for key, value in model.get_prices(WHEN).__dict__.items() if value is not None}
+            if not keys >= TOKENS or not model.is_match(model.id):
+                continue
+            for usage in USAGES:
+                one = priced(pricer, provider=provider.id, model=model.id, **usage)
+                expected = calc_price(
+                    Usage(
+                        input_tokens=usage["prompt_tokens"],
+                        output_tokens=usage["completion_tokens"],
+                        cache_read_tokens=usage.get("cache_read_tokens"),
+                        cache_write_tokens=usage.get("cache_write_tokens"),
+                        output_reasoning_tokens=usage.get("reasoning_tokens"),
+                    ),
+                    model.id,
+                    provider_id=provider.id,
+                    genai_request_timestamp=WHEN,
+                )
+                assert one.estimated_cost == expected.total_price, (provider.id, model.id, usage)
+                assert one.price_version is not None
+                assert one.price_version.startswith("genai-prices ")
+                assert sum((Decimal(d["usd"]) for d in one.cost_details.values()), Decimal(0)) == one.estimated_cost
+                compared += 1
+    assert compared > 5000
+
+
+@pytest.mark.parametrize("tier", ["batch", "flex", "priority"])
+def test_tiers_are_variants_of_the_price(tier: str) -> None:
+    context = {"processing": "batch"} if tier == "batch" else {"service_tier": tier}
+    expected = calc_price(
+        Usage(input_tokens=1000, output_tokens=500),
+        "gpt-5",
+        provider_id="openai",
+        genai_request_timestamp=WHEN,
+        price_context=context,
+    ).total_price
+    one = priced(model="gpt-5", service_tier=tier)
+    assert one.estimated_cost == expected
+    assert one.estimated_cost != priced(model="gpt-5", service_tier="default").estimated_cost
+    assert one.price_version is not None
+    assert one.price_version.endswith(f"openai/gpt-5 {tier}")
+
+
+def test_azure_and_bedrock_have_no_tiers() -> None:
+    for provider, model in (
+        ("azure.ai.openai", "gpt-4o"),
+        ("aws.bedrock", "anthropic.claude-3-5-sonnet-20240620-v1:0"),
+    ):
+        plain = priced(provider=provider, model=model)
+        assert plain.estimated_cost
+        assert priced(provider=provider, model=model, service_tier="batch").estimated_cost == plain.estimated_cost
+
+
+def test_a_price_is_that_of_the_day_of_the_call() -> None:
+    def cost(when: datetime) -> Decimal | None:
+        return priced(
+            model="o3", prompt_tokens=10_000, completion_tokens=1000, timestamp_ns=int(when.timestamp() * 1e9)
+        ).estimated_cost
+
+    assert cost(datetime(2025, 5, 1, tzinfo=UTC)) == Decimal("0.14")
+    assert cost(datetime(2025, 7, 1, tzinfo=UTC)) == Decimal("0.028")
+
+
+def test_off_peak_hours_are_not_mixed_up_within_a_day() -> None:
+    pricer = Pricer()
+    day = datetime(2025, 8, 20, tzinfo=UTC)
+    for hour in range(24):
+        when = day + timedelta(hours=hour, minutes=10)
+        expected = calc_price(
+            Usage(input_tokens=1000, output_tokens=500),
+            "deepseek-chat",
+            provider_id="deepseek",
+            genai_request_timestamp=when,
+        )
+        one = priced(pricer, provider="deepseek", model="deepseek-chat", timestamp_ns=int(when.timestamp() * 1e9))
+        assert one.estimated_cost == expected.total_price, hour
+
+
+@pytest.mark.parametrize(
+    ("fields", "model"),
+    [
+        ({"provider": "azure.ai.openai", "model": "my-deployment", "response_model": "gpt-4o-2024-08-06"}, "gpt-4o"),
+        ({"provider": "openai", "model": "ft:gpt-4o-mini-2024-07-18:acme::abc"}, "gpt-4o-mini"),
+        ({"provider": "aws.bedrock", "model": "us.anthropic.claude-3-5-sonnet-20240620-v1:0"}, "claude"),
+        ({"provider": "gcp.vertex_ai", "model": "gemini-2.5-pro"}, "gemini"),
+        (
+            {
+                "provider": "openai",
+                "model": "text-embedding-3-small",
+                "operation": "embeddings",
+                "completion_tokens": None,
+            },
+            "embedding",
+        ),
+    ],
+)
+def test_names_that_writers_use_are_found(fields: dict[str, Any], model: str) -> None:
+    one = priced(**fields)
+    assert one.estimated_cost
+    assert model in str(one.price_version)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"prompt_tokens": None, "completion_tokens": None, "status": "error"}, "no_usage"),
+        ({"completion_tokens": None}, "no_usage"),
+        ({"provider": "llama.cpp", "model": "smollm2"}, "self_hosted"),
+        ({"provider": "ollama", "model": "gpt-4o"}, "self_hosted"),
+        ({"provider": "unknown"}, "unknown_provider"),
+        ({"provider": "nobody", "model": "gpt-4o"}, "no_price"),
+        ({"model": "not-a-model"}, "no_price"),
+        ({"provider": "azure.ai.openai", "model": "my-deployment"}, "no_price"),
+        ({"model": "whisper-1"}, "unit_not_reported"),
+        ({"model": "tts-1"}, "unit_not_reported"),
+        ({"model": "gpt-4o-audio-preview", "usage_details": {"audio_input": 50}}, "no_audio_price"),
+        ({"cache_read_tokens": 5000}, "inconsistent_usage"),
+    ],
+)
+def test_what_is_not_known_costs_none_and_says_why(fields: dict[str, Any], reason: str) -> None:
+    one = priced(**fields)
+    assert (one.estimated_cost, one.price_version, one.cost_details) == (None, None, {"unknown": reason})
+
+
+def test_cost_is_broken_down_by_class() -> None:
+    one = priced(cache_read_tokens=400)
+    assert one.cost_details == {
+        "cache_read": {"tokens": 400, "usd_per_million": "1.25", "usd": "0.0005"},
+        "input": {"tokens": 600, "usd_per_million": "2.5", "usd": "0.0015"},
+        "output": {"tokens": 500, "usd_per_million": "10", "usd": "0.005"},
+    }
+    assert one.estimated_cost == Decimal("0.007")
+
+
+def override(number: int, provider: str, model: str, day: int | None = None, **prices: Any) -> dict[str, Any]:
+    valid_from = datetime(2026, 11, day) if day else "-infinity"
+    return {"id": number, "provider": provider, "model": model, "prices": prices, "valid_from": valid_from}
+
+
+def test_own_prices_come_first() -> None:
+    rows = [
+        override(1, "*", "*", input="1", output="1"),
+        override(2, "openai", "gpt-*", input="2", output="2"),
+        override(3, "openai", "gpt-4o", input="3", output="3"),
+        override(4, "openai", "gpt-4o", day=10, input="4", output="4", cache_read="1"),
+        override(5, "openai", "gpt-4o", day=20, input="5", output="5"),
+        override(6, "llama.cpp", "*", input="0", output="0"),
+    ]
+    pricer = Pricer(rows)
+    assert priced(pricer).price_version == "override 4"
+    assert priced(pricer, cache_read_tokens=500).estimated_cost == Decimal("0.0045")
+    assert priced(pricer, model="gpt-9").price_version == "override 2"
+    assert priced(pricer, provider="azure.ai.openai", model="d").price_version == "override 1"
+    assert priced(pricer, provider="llama.cpp", model="smollm2").estimated_cost == 0
+    early = int(datetime(2026, 11, 2, tzinfo=UTC).timestamp() * 1e9)
+    assert priced(pricer, timestamp_ns=early).price_version == "override 3"
+    pricer.reload([])
+    assert str(priced(pricer).price_version).endswith("openai/gpt-4o")
+
+
+@pytest.mark.parametrize("prices", [{}, {"input": "-1"}, {"input": "a"}, {"input": "NaN"}, {"inptu": "1"}, None])
+def test_a_wrong_override_is_named_and_the_old_ones_stay(prices: Any) -> None:
+    pricer = Pricer([override(1, "*", "*", input="1", output="1")])
+    with pytest.raises(ValueError, match="price override 7"):
+        pricer.reload([{"id": 7, "provider": "openai", "model": "gpt-4o", "prices": prices}])
+    assert priced(pricer).price_version == "override 1"
