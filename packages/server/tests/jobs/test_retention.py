@@ -4,14 +4,13 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from storage.make import NOW_NS, make_batch, make_payload, make_span
-
 from sentinelops_server.jobs.leader import Leader
 from sentinelops_server.jobs.retention import RetentionConfig, run_retention
 from sentinelops_server.storage.keys import KeyRing
 from sentinelops_server.storage.payloads import PayloadConfig, PayloadStore
 from sentinelops_server.storage.postgres.database import Database
 from sentinelops_server.storage.postgres.store import Store
+from storage.make import NOW_NS, make_batch, make_payload, make_span
 
 DAY_NS = 86_400 * 10**9
 NOW = datetime.fromtimestamp(NOW_NS // 10**9, UTC)
@@ -58,7 +57,9 @@ def test_a_span_of_a_dropped_day_is_refused_and_a_dropped_day_is_made_again(data
     store = Store(database)
     day = NOW_NS - 50 * DAY_NS
     store.write(make_batch(make_span(1, start_ns=day)))
-    run_retention(database, None, RetentionConfig(rows_days=40, payloads_days=30), NOW)  # another process, which keeps less
+    run_retention(
+        database, None, RetentionConfig(rows_days=40, payloads_days=30), NOW
+    )  # another process, which keeps less
     assert count(database, "spans") == 0
     assert store.write(make_batch(make_span(2, start_ns=day))).new_spans
     assert count(database, "spans") == 1

@@ -11,7 +11,9 @@ from sentinelops_server.model import LLMRequest, Payload, Span, SpanEvent, Write
 NOW_NS = 1_795_000_000_000_000_000  # 2026-11-18T11:06:40Z
 SECOND = 1_000_000_000
 RESOURCE = {"service.name": "shop", "deployment.environment.name": "test", "telemetry.sdk.language": "python"}
-WORDS = [f"{a}{b}" for a in ("ka", "lo", "mi", "ne", "ru", "sta", "to", "ve") for b in ("ba", "den", "fir", "gan", "los")]
+WORDS = [
+    f"{a}{b}" for a in ("ka", "lo", "mi", "ne", "ru", "sta", "to", "ve") for b in ("ba", "den", "fir", "gan", "los")
+]
 
 
 def trace_id(number: int) -> bytes:
@@ -101,7 +103,8 @@ def realistic_batch(seed: int, count: int = 500, start_ns: int = NOW_NS) -> Writ
         )
         span.attributes = {
             "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": model,
-            "gen_ai.response.model": model + "-2026-08-06", "gen_ai.response.id": f"chatcmpl-{chance.randbytes(12).hex()}",
+            "gen_ai.response.model": model + "-2026-08-06",
+            "gen_ai.response.id": f"chatcmpl-{chance.randbytes(12).hex()}",
             "gen_ai.usage.input_tokens": chance.randrange(2000), "gen_ai.usage.output_tokens": chance.randrange(400),
             "gen_ai.request.temperature": 0.7, "gen_ai.request.max_tokens": 1024, "server.address": "api.openai.com",
             "server.port": 443, "gen_ai.response.finish_reasons": ["stop"], "gen_ai.conversation.id": span.session_id,
@@ -109,7 +112,8 @@ def realistic_batch(seed: int, count: int = 500, start_ns: int = NOW_NS) -> Writ
         request = make_request(
             span, model=model, response_model=model + "-2026-08-06", status="error" if failed else "ok",
             prompt_tokens=chance.randrange(2000), completion_tokens=chance.randrange(400), total_tokens=1200,
-            estimated_cost=Decimal(chance.randrange(1, 9999)) / 1_000_000, time_to_first_token=chance.lognormvariate(-1, 0.5),
+            estimated_cost=Decimal(chance.randrange(1, 9999)) / 1_000_000,
+            time_to_first_token=chance.lognormvariate(-1, 0.5),
             response_id=span.attributes["gen_ai.response.id"], finish_reason="stop", tags=["beta", "eu"],
             metadata={"tenant": f"t{chance.randrange(50)}", "release": "1.2.3"}, parameters={"temperature": 0.7},
             price_version="genai-prices 0.2.3 openai/gpt-4o", server_address="api.openai.com", streaming=True,

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-
 from sentinelops_server.errors import Permanent
 from sentinelops_server.storage.keys import KeyRing
 
@@ -39,6 +38,13 @@ def test_two_that_start_together_agree(path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         rings = list(pool.map(lambda _: KeyRing(path), range(8)))
     assert len({ring.active().secret for ring in rings}) == 1
+
+
+def test_rotations_at_once_lose_no_key(path: Path) -> None:
+    rings = [KeyRing(path) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(KeyRing.rotate, rings)) == [2, 3, 4, 5]
+    assert KeyRing(path).key_ids() == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])

@@ -1,4 +1,4 @@
-"""One process at a time does the jobs: who holds a PostgreSQL advisory lock leads, and losing the connection ends it."""
+"""One process at a time does the jobs: who holds a PostgreSQL advisory lock leads, for as long as it is connected."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Leader:
     def hold(self) -> Iterator[bool]:
         """Say whether we lead, without waiting; when we do, for as long as the block runs. Raises Temporary.
 
-        The lock belongs to a transaction that stays open for the block: when this process or its connection dies, PostgreSQL
-        gives it to whoever asks next.
+        The lock belongs to a transaction that stays open for the block: when this process or its connection dies,
+        PostgreSQL gives it to whoever asks next.
         """
         with self._database.transaction() as transaction:
             row = transaction.fetch_one("SELECT pg_try_advisory_xact_lock(%s, %s) AS held", (SPACE, self._key))

@@ -16,7 +16,7 @@ ROW_TABLES = ("spans", "request_metrics", "anomalies", "log_records")
 
 @dataclass(frozen=True)
 class RetentionConfig:
-    """How many days are kept: rows 90 (with their traces, hour and day rollups), payloads 30, minute rollups and metric points 15.
+    """How many days are kept: rows 90 (and their traces and rollups), payloads 30, minute rollups and metric points 15.
 
     `ledger_days` (default 90) is for the ledger and for reports of SDKs that are gone. `batch` rows are deleted in one
     transaction where a table is not partitioned, so that no lock is held for long.
@@ -79,8 +79,8 @@ def run_retention(
 def _delete_payloads(
     database: Database, payloads: PayloadStore | None, first_kept: date, report: RetentionReport
 ) -> None:
-    # objects first: a row without its object is found by the next run, an object without its row would be as well, since
-    # whole days are deleted by name and not by what rows know of
+    # objects first: a row without its object is found by the next run, an object without its row would be as well,
+    # since whole days are deleted by name and not by what rows know of
     if payloads is not None:
         report.payload_objects = payloads.delete_before(first_kept)
     report.payload_segments = database.execute("DELETE FROM payload_segments WHERE day < %s", (first_kept,))
@@ -100,10 +100,8 @@ def _delete(database: Database, config: RetentionConfig, table: str, key: str, c
     total = 0
     while True:
         with database.transaction(statement_timeout_seconds=60) as transaction:
-            count = transaction.execute(
-                f"DELETE FROM {table} WHERE {key} = ANY(ARRAY(SELECT {key} FROM {table} WHERE {condition} LIMIT {config.batch}))",
-                (before,),
-            )
+            chosen = f"SELECT {key} FROM {table} WHERE {condition} LIMIT {config.batch}"
+            count = transaction.execute(f"DELETE FROM {table} WHERE {key} = ANY(ARRAY({chosen}))", (before,))
         total += count
         if count < config.batch:
             return total

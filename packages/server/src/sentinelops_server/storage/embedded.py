@@ -77,8 +77,8 @@ Progress = Callable[[str], None]
 class EmbeddedPostgres:
     """One PostgreSQL below `data_dir` (made with mode 0700 when missing).
 
-    `settings` are PostgreSQL settings that override ours. `poll_seconds` is how often a waiting start looks. When PostgreSQL
-    ends without having been told to, it is started again; its url stays the same.
+    `settings` are PostgreSQL settings that override ours. `poll_seconds` is how often a waiting start looks. When
+    PostgreSQL ends without having been told to, it is started again; its url stays the same.
     """
 
     def __init__(self, data_dir: Path, settings: Mapping[str, str] | None = None, poll_seconds: float = 0.02) -> None:
@@ -146,12 +146,12 @@ class EmbeddedPostgres:
         return pid_file is not None and pid_file.pid == self.pid and pid_file.ready
 
     def stop(self) -> None:
-        """End PostgreSQL by a fast shutdown: clients are disconnected, everything is written. Does nothing when it is ended."""
+        """End PostgreSQL by a fast shutdown: clients are disconnected, everything is written. May be called twice."""
         self._stopping.set()
         while self._supervisor is not None and self._supervisor.is_alive():
             process = self._process  # the supervisor may be starting another one just now: look again
             if process is not None and process.poll() is None:
-                self._end([process.pid], lambda: process.poll() is not None)
+                self._end([process.pid], lambda ending=process: ending.poll() is not None)  # type: ignore[misc]
             self._supervisor.join(self._poll_seconds)
         self._supervisor = None
         _remove_own_temporary(self._sockets)
@@ -169,7 +169,8 @@ class EmbeddedPostgres:
         except OSError as error:
             os.close(descriptor)
             raise Permanent(
-                f"another SentinelOps uses the data folder {self.data_dir}: stop it, or give this one another --data-dir"
+                f"another SentinelOps uses the data folder {self.data_dir}: "
+                "stop it, or give this one another --data-dir"
             ) from error
         self._lock_file = descriptor
         self._stopping.clear()
@@ -181,7 +182,8 @@ class EmbeddedPostgres:
     def _make_passwords(self) -> dict[str, str]:
         if self.cluster.exists():
             raise Permanent(
-                f"{self.data_dir / PASSWORD_FILE} is missing, and with it the password of the database beside it: restore it from the backup"
+                f"{self.data_dir / PASSWORD_FILE} is missing, and with it the password of the database beside it: "
+                "restore it from the backup"
             )
         made = {"admin": secrets.token_urlsafe(24), "application": secrets.token_urlsafe(24)}
         _write_private(self.data_dir / PASSWORD_FILE, json.dumps(made).encode())
@@ -195,8 +197,8 @@ class EmbeddedPostgres:
             self._progress("waiting for the PostgreSQL of an earlier run to end")
             postmaster = [pid_file.pid] if pid_file is not None and pid_file.pid in left else left
             self._end(postmaster, lambda: not processes_in(self.cluster))
-        # Nothing runs in the folder now. Were these files left, a process that has got the same number since, or one that is
-        # dead and not yet buried, would stop the start.
+        # Nothing runs in the folder now. Were these files left, a process that has got the same number since, or one
+        # that is dead and not yet buried, would stop the start.
         (self.cluster / "postmaster.pid").unlink(missing_ok=True)
         for folder in {self.data_dir / "run", self._sockets} - {Path()}:
             for name in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
@@ -337,7 +339,7 @@ PASSWORD_FILE = "postgres-passwords.json"
 
 
 def running_url(data_dir: Path) -> str | None:
-    """The url of the PostgreSQL that another process runs below `data_dir`, None when none takes connections."""
+    """Return the url of the PostgreSQL that another process runs below `data_dir`, None when none takes connections."""
     pid_file = read_pid_file(Path(data_dir) / "postgres")
     passwords = _read_passwords(Path(data_dir))
     if pid_file is None or pid_file.socket_folder is None or passwords is None or not pid_file.ready:

@@ -1,12 +1,15 @@
-"""The data keys that seal payloads: a file of mode 0600, in which old keys stay so that what they sealed can be opened."""
+"""The data keys that seal payloads: a file of mode 0600, in which old keys stay to open what they sealed."""
 
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import secrets
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +26,17 @@ class DataKey:
 
     key_id: int
     secret: bytes = field(repr=False)
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Let one process at a time change the keys: a rotation that overwrote another one would lose a key."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 class KeyRing:
@@ -61,7 +75,7 @@ class KeyRing:
 
     def rotate(self) -> int:
         """Add a key that seals from now on, and return its number; the old ones still open what they sealed."""
-        with self._lock:
+        with self._lock, _only_one(self.path.parent):
             self._load()
             key_id = max(self._keys) + 1
             self._write({**self._keys, key_id: DataKey(key_id, secrets.token_bytes(KEY_BYTES))}, key_id)
@@ -101,7 +115,7 @@ class KeyRing:
 
     def _write(self, keys: dict[int, DataKey], active: int, exclusive: bool = False) -> None:
         held = {number: base64.b64encode(key.secret).decode() for number, key in keys.items()}
-        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
+        temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}.new")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(json.dumps({"active": active, "keys": held}, indent=1).encode())

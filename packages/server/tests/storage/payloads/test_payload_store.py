@@ -9,14 +9,13 @@ from pathlib import Path
 
 import obstore.store
 import pytest
-from storage.make import NOW_NS, make_payload, make_span, realistic_batch
-
 from sentinelops_server.errors import Permanent, Temporary
 from sentinelops_server.storage.keys import KeyRing
 from sentinelops_server.storage.payloads import PayloadConfig, PayloadStore
 from sentinelops_server.storage.payloads.base import ObjectStore
 from sentinelops_server.storage.payloads.bucket import Bucket
 from sentinelops_server.storage.payloads.folder import Folder
+from storage.make import NOW_NS, make_payload, make_span, realistic_batch
 
 DAY_NS = 86_400 * 10**9
 
@@ -141,7 +140,9 @@ def test_a_wrong_object_id_is_refused(payloads: PayloadStore, wrong: str) -> Non
         payloads.get(wrong)
 
 
-def test_a_disk_that_is_full_leaves_no_part_behind(payloads: PayloadStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_full_leaves_no_part_behind(
+    payloads: PayloadStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from storage.make import NOW_NS, RESOURCE, SECOND, make_batch, make_payload, make_request, make_span
-
 from sentinelops_server.errors import Temporary
 from sentinelops_server.model import LedgerEntry, LogRecord, MetricPoint, SdkReport, SpanLink, WriteBatch
 from sentinelops_server.storage.keys import KeyRing
 from sentinelops_server.storage.payloads import PayloadConfig, PayloadStore
 from sentinelops_server.storage.postgres.database import Database, PostgresConfig
 from sentinelops_server.storage.postgres.store import Store
+from storage.make import NOW_NS, RESOURCE, SECOND, make_batch, make_payload, make_request, make_span
 
 DAY_NS = 86_400 * SECOND
 
@@ -283,7 +282,10 @@ def test_connections_that_died_are_replaced(database: Database, postgres: object
     store = Store(database)
     store.write(make_batch(make_span(1)))
     with psycopg.connect(database_url, autocommit=True) as other:
-        other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = current_user")
+        other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND usename = current_user"
+        )
     assert database.fetch_one("SELECT count(*) AS n FROM spans") == {"n": 1}
     assert store.write(make_batch(make_span(2))).new_spans
 

@@ -1,4 +1,4 @@
-"""The port to wherever payload segments are kept: objects that are written once, read in part, and deleted by folder."""
+"""The port to wherever payload segments are kept: objects written once, read in part, deleted by folder."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def _told(what: str, name: str) -> Iterator[None]:
 
 
 class Folder:
-    """Files below `root`, which is made with mode 0700. A file is written apart, synced, and only then given its name."""
+    """Files below `root` (made with mode 0700). A file is written apart, synced, and only then given its name."""
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)

@@ -3,10 +3,11 @@
     "SOSEG1" | key number u32 | length of the sealed dictionary u32 | sealed dictionary
     then for each payload: length u32 | sealed (trace id 16, span id 8, zstd of the JSON)
 
-All numbers are big-endian. The dictionary is what the first payloads say: prompts of one application repeat themselves, and
-a record compressed after it is half the size of one compressed alone. Sealed is AES-256-GCM under a key that is derived from the
-data key and the object's name (HMAC-SHA-256), with the offset as nonce: names are never used twice, so nonces are not
-either, however many payloads there are. A record moved to another place or object does not open.
+All numbers are big-endian. The dictionary is what the first payloads say: prompts of one application repeat
+themselves, and a record compressed after it is half the size of one compressed alone. Sealed is AES-256-GCM under a
+key that is derived from the data key and the object's name (HMAC-SHA-256), with the offset as nonce: names are never
+used twice, so nonces are not either, however many payloads there are. A record moved to another place or object does
+not open.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ class Opener:
             self._dictionary = _dictionary(zstandard.ZstdDecompressor().decompress(packed))
 
     def record(self, sealed: bytes, offset: int) -> tuple[bytes, bytes, dict[str, Any]]:
-        """Return trace id, span id and content of the record at `offset`. Raises Permanent when it was tampered with."""
+        """Return trace id, span id and content of the record at `offset`. Raises Permanent when it was changed."""
         plain = self._open(sealed, offset)
         # a decompressor of its own: one cannot be shared by threads, and costs little beside the opening
         decompressor = zstandard.ZstdDecompressor(dict_data=self._dictionary)

@@ -32,8 +32,8 @@ FIRST_READ = 16384  # nearly always holds the header with its dictionary
 class PayloadConfig:
     """Where payloads are kept: a folder (path or file:// url), or s3://bucket/prefix, gs://..., az://...
 
-    `options` are passed to the bucket's client (endpoint, region, credentials) and never shown. `cached_headers` (default 256) is
-    how many segments stay ready to be read from.
+    `options` are passed to the bucket's client (endpoint, region, credentials) and never shown. `cached_headers`
+    (default 256) is how many segments stay ready to be read from.
     """
 
     url: str
@@ -109,7 +109,7 @@ class PayloadStore:
         return Segment(object_id, day, min(times), max(times), len(data), bloom(words), named)
 
     def get(self, storage_object_id: str) -> dict[str, Any] | None:
-        """Return the content of a payload, None when retention has deleted it. Raises Permanent when it does not open."""
+        """Return the content of a payload, None when retention deleted it. Raises Permanent when it does not open."""
         object_id, offset, length = _parse(storage_object_id)
         opener = self._opener(object_id)
         sealed = None if opener is None else self._objects.get(object_id, offset, length)

@@ -1,4 +1,4 @@
-"""Makes the application's role and database in a fresh embedded PostgreSQL; run on every start, changing nothing twice."""
+"""Makes the application's role and database in a fresh embedded PostgreSQL; run on every start."""
 
 from __future__ import annotations
 

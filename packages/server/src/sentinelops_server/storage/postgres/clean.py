@@ -1,4 +1,4 @@
-"""Makes any batch storable: what PostgreSQL can never take is replaced, so that one hostile value cannot stop the others.
+"""Makes any batch storable: what PostgreSQL can never take is replaced, so that one value cannot stop the others.
 
 Run only after a write has failed on its values: clean batches, nearly all, never pay for it.
 """

@@ -37,13 +37,16 @@ REQUEST_COLUMNS = (
     ("time_to_first_token", "float8"), ("streaming", "bool"), ("response_model", "text"), ("response_id", "text"),
     ("finish_reason", "text"), ("error_type", "text"), ("cache_read_tokens", "int4"), ("cache_write_tokens", "int4"),
     ("reasoning_tokens", "int4"), ("usage_details", "jsonb"), ("cost_details", "jsonb"), ("price_version", "text"),
-    ("service_tier", "text"), ("server_address", "text"), ("session_id", "text"), ("user_id", "text"), ("tags", "text[]"),
+    ("service_tier", "text"), ("server_address", "text"), ("session_id", "text"), ("user_id", "text"), ("tags",
+    "text[]"),
     ("metadata", "jsonb"), ("parameters", "jsonb"), ("prompt_preview", "text"), ("completion_preview", "text"),
     ("duplicate_of", "text"), ("weight", "float8"), ("redactions", "jsonb"),
 )  # fmt: skip
 LOG_COLUMNS = (
-    ("timestamp", "timestamp"), ("record_id", "bytea"), ("trace_id", "bytea"), ("span_id", "bytea"), ("severity", "int2"),
-    ("event_name", "text"), ("application", "text"), ("environment", "text"), ("body", "jsonb"), ("attributes", "jsonb"),
+    ("timestamp", "timestamp"), ("record_id", "bytea"), ("trace_id", "bytea"), ("span_id", "bytea"), ("severity",
+    "int2"),
+    ("event_name", "text"), ("application", "text"), ("environment", "text"), ("body", "jsonb"), ("attributes",
+    "jsonb"),
     ("storage_object_id", "varchar"),
 )  # fmt: skip
 METRIC_COLUMNS = (
@@ -115,8 +118,8 @@ def span_row(span: Span, received_ns: int, shared: JsonEncoder) -> tuple[Any, ..
     return (
         span.start_ns, span.trace_id, span.span_id, span.parent_span_id, span.start_ns, span.end_ns - span.start_ns,
         received_ns, span.name, span.kind, span.type, span.status, span.status_message, span.application,
-        span.environment, span.session_id, span.user_id, scope, encode_json(span.attributes), shared.shared(span.resource), events, links,
-        span.storage_object_id,
+        span.environment, span.session_id, span.user_id, scope, encode_json(span.attributes),
+        shared.shared(span.resource), events, links, span.storage_object_id,
     )  # fmt: skip
 
 
@@ -132,12 +135,15 @@ def request_row(request: LLMRequest) -> tuple[Any, ...]:
         request.request_id, request.timestamp_ns, request.provider, request.model, request.application,
         request.environment, request.inference_time, request.success, request.prompt_tokens, request.completion_tokens,
         request.total_tokens, cost, request.memory_used, request.error,
-        request.storage_object_id, request.trace_id, request.span_id, request.operation, request.status, request.duration,
+        request.storage_object_id, request.trace_id, request.span_id, request.operation, request.status,
+        request.duration,
         request.time_to_first_token, request.streaming, request.response_model, request.response_id,
         request.finish_reason, request.error_type, request.cache_read_tokens, request.cache_write_tokens,
-        request.reasoning_tokens, encode_json(request.usage_details), encode_json(request.cost_details), request.price_version,
+        request.reasoning_tokens, encode_json(request.usage_details), encode_json(request.cost_details),
+        request.price_version,
         request.service_tier, request.server_address, request.session_id, request.user_id, request.tags,
-        encode_json(request.metadata), encode_json(request.parameters), request.prompt_preview, request.completion_preview,
+        encode_json(request.metadata), encode_json(request.parameters), request.prompt_preview,
+        request.completion_preview,
         request.duplicate_of, request.weight, encode_json(request.redactions),
     )  # fmt: skip
 
@@ -146,7 +152,8 @@ def log_row(record: LogRecord) -> tuple[Any, ...]:
     """Return the row of a log record."""
     return (
         record.timestamp_ns, record.record_id, record.trace_id, record.span_id, record.severity, record.event_name,
-        record.application, record.environment, encode_json(record.body), encode_json(record.attributes), record.storage_object_id,
+        record.application, record.environment, encode_json(record.body), encode_json(record.attributes),
+        record.storage_object_id,
     )  # fmt: skip
 
 
@@ -165,7 +172,7 @@ def _default(value: Any) -> Any:
 
 def encode_json(value: Any) -> bytes | None:
     """Return the JSON of a value, None for an empty one. Raises TypeError for what JSON cannot hold."""
-    if not value and (value is None or value == {} or value == []):
+    if value in (None, {}, []):
         return None
     return orjson.dumps(value, default=_default, option=orjson.OPT_NON_STR_KEYS)
 

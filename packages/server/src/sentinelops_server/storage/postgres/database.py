@@ -25,7 +25,7 @@ GONE = (None, "57P01", "57P02", "57P03")  # the connection broke, or the server 
 
 
 def mask_url(url: str) -> str:
-    """The url with its password replaced by ***, for messages and repr."""
+    """Return the url with its password replaced by ***, for messages and repr."""
     masked = re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", url)
     return re.sub(r"(password=)('[^']*'|\S+)", r"\1***", masked)
 
@@ -34,8 +34,9 @@ def mask_url(url: str) -> str:
 class PostgresConfig:
     """How to reach PostgreSQL 12 or newer, and how many connections to hold.
 
-    `statement_timeout_seconds` (default 10) ends a read that takes too long; `connect_timeout_seconds` (default 10) is how long
-    a caller waits for a connection. `prepare_threshold` None turns prepared statements off, as PgBouncer before 1.21 needs.
+    `statement_timeout_seconds` (default 10) ends a read that takes too long; `connect_timeout_seconds` (default 10) is
+    how long a caller waits for a connection. `prepare_threshold` None turns prepared statements off, as PgBouncer
+    before 1.21 needs.
     """
 
     url: str = field(repr=False)
@@ -60,7 +61,7 @@ class PostgresConfig:
 
 
 def translate(error: Exception) -> Exception:
-    """The error of ours that says who must act on an error of psycopg; any other comes back as it is."""
+    """Return our error that says who must act on one of psycopg; any other comes back as it is."""
     if isinstance(error, pg.QueryCanceled):
         return Temporary("the query took longer than the statement timeout: narrow the time range or the filter")
     if isinstance(error, (pg.DiskFull, pg.InsufficientResources)):
@@ -98,7 +99,7 @@ class Transaction:
         return self.connection.execute(sql.encode(), params or None, prepare=prepare).fetchall()
 
     def fetch_one(self, sql: str, params: Params = None) -> dict[str, Any] | None:
-        """The first row, or None."""
+        """Return the first row, or None."""
         return self.connection.execute(sql.encode(), params or None).fetchone()
 
     def execute(self, sql: str, params: Params = None) -> int:
@@ -109,7 +110,8 @@ class Transaction:
 class Database:
     """A thread-safe pool. Placeholders are %s or %(name)s; with no params a % in the SQL is itself.
 
-    `open` begins to connect in the background and does not fail when PostgreSQL is away: every call then raises Temporary.
+    `open` begins to connect in the background and does not fail when PostgreSQL is away: every call then raises
+    Temporary.
     """
 
     def __init__(self, config: PostgresConfig) -> None:
@@ -150,7 +152,7 @@ class Database:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """A raw connection in autocommit mode, for storage.postgres alone. Raises Temporary when there is none."""
+        """Lend a raw connection in autocommit mode, for storage.postgres alone. Raises Temporary when there is none."""
         try:
             with self._pool.connection() as connection:
                 yield connection
@@ -171,7 +173,7 @@ class Database:
         return self._read(lambda transaction: transaction.fetch(sql, params))
 
     def fetch_one(self, sql: str, params: Params = None) -> dict[str, Any] | None:
-        """The first row of a query, or None. Raises Temporary."""
+        """Return the first row of a query, or None. Raises Temporary."""
         return self._read(lambda transaction: transaction.fetch_one(sql, params))
 
     def _read(self, run: Callable[[Transaction], Read]) -> Read:
@@ -199,7 +201,7 @@ class Database:
 
     @contextmanager
     def transaction(self, statement_timeout_seconds: float | None = None) -> Iterator[Transaction]:
-        """One transaction, committed when the block ends and rolled back when it raises. 0 means no statement timeout."""
+        """Open a transaction, committed when the block ends, rolled back when it raises. Timeout 0 means none."""
         with self.connection() as connection, connection.transaction():
             if statement_timeout_seconds is not None:
                 connection.execute(f"SET LOCAL statement_timeout = {int(statement_timeout_seconds * 1000)}".encode())

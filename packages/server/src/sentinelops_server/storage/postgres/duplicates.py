@@ -23,9 +23,9 @@ def richness(request: LLMRequest) -> int:
 def mark_duplicates(requests: Iterable[LLMRequest], stored: dict[tuple[bytes, str], str]) -> None:
     """Set `duplicate_of` where another request of the same trace has the same response id.
 
-    Within a batch the one that tells the most counts, and of equals the one with the smaller span id. One that is stored
-    already has been counted and stays the one that counts, however much a later one tells: numbers that were shown do not
-    change. `stored` is {(trace_id, response_id): request_id} of those.
+    Within a batch the one that tells the most counts, and of equals the one with the smaller span id. One that is
+    stored already has been counted and stays the one that counts, however much a later one tells: numbers that were
+    shown do not change. `stored` is {(trace_id, response_id): request_id} of those.
     """
     groups: dict[tuple[bytes, str], list[LLMRequest]] = {}
     for request in requests:

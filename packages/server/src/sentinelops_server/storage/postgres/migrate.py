@@ -16,12 +16,12 @@ LOCK = 0x53454E54  # "SENT": one migration at a time, whoever runs it
 
 
 def head() -> str:
-    """The newest revision this release knows; each revision's file begins with its name."""
+    """Return the newest revision this release knows; each revision's file begins with its name."""
     return max(path.name.split("_", 1)[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def current(url: str) -> str | None:
-    """The revision the database is at, None when it is empty. Raises Temporary when it cannot be reached."""
+    """Return the revision the database is at, None when it is empty. Raises Temporary when it cannot be reached."""
     try:
         with psycopg.connect(url, autocommit=True) as connection:
             return _current(connection)
@@ -65,7 +65,8 @@ def _upgrade(url: str, before: str | None) -> list[str]:
         missing = [revision.revision for revision in script.walk_revisions(before or "base", "head")]
     except CommandError as error:
         raise Permanent(
-            f"the database is at revision {before}, which this release does not know: it was migrated by a newer SentinelOps"
+            f"the database is at revision {before}, which this release does not know: "
+            "it was migrated by a newer SentinelOps"
         ) from error
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=NullPool)
     with engine.begin() as connection:

@@ -66,7 +66,7 @@ class Partitions:
 
 
 def ensure(database: Database, days: Iterable[date]) -> list[str]:
-    """Make the missing partitions of these days and name them; safe to call from many processes. Raises Temporary."""
+    """Make the missing partitions of these days and name them; safe from many processes. Raises Temporary."""
     wanted = {_name(table, day): (table, day) for day in sorted(days) for table in PARTITIONED}
     sql = "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = ANY(%s::regclass[])"
     there = {row["name"] for row in database.fetch(sql, (list(PARTITIONED),))}
@@ -83,15 +83,14 @@ def ensure(database: Database, days: Iterable[date]) -> list[str]:
             table, day = wanted[name]
             # attached, not created in place: that would wait for every reader and writer of the table
             transaction.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING STORAGE)")
-            transaction.execute(
-                f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{day}') TO ('{day + timedelta(days=1)}')"
-            )
+            bounds = f"FROM ('{day}') TO ('{day + timedelta(days=1)}')"
+            transaction.execute(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES {bounds}")
             made.append(name)
     return made
 
 
 def drop_before(database: Database, table: str, day: date) -> list[str]:
-    """Drop the partitions of `table` that lie wholly before `day`, and name them. Raises Temporary when readers hold one."""
+    """Drop the partitions of `table` wholly before `day`, and name them. Raises Temporary when readers hold one."""
     if table not in PARTITIONED:
         raise ValueError(f"{table} is not partitioned: one of {', '.join(PARTITIONED)}")
     rows = database.fetch(

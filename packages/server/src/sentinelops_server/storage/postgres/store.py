@@ -37,7 +37,7 @@ class SegmentWriter(Protocol):
 
 @dataclass
 class _New:
-    """The part of a batch that is not stored yet, in the order of keys: writers then wait in a line, never in a circle."""
+    """The part of a batch that is not stored yet, in the order of keys: writers wait in a line, never in a circle."""
 
     spans: list[Span] = field(default_factory=list)
     requests: list[LLMRequest] = field(default_factory=list)
@@ -48,8 +48,9 @@ class _New:
 class Store:
     """Writes batches. Thread-safe; any number of writers and processes may overlap.
 
-    A span is the same span when its trace id and span id are, if it begins within an hour of the stored one; a sender that
-    repeats an id later than that has made a new span. `retention_days` bounds the days for which partitions are made.
+    A span is the same span when its trace id and span id are, if it begins within an hour of the stored one; a sender
+    that repeats an id later than that has made a new span. `retention_days` bounds the days for which partitions are
+    made.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Store:
         self._partitions = Partitions(database)
 
     def write(self, batch: WriteBatch) -> WriteResult:
-        """Store the batch whole, or raise Temporary and store nothing. Sets storage_object_id and duplicate_of in place."""
+        """Store the batch whole, or raise Temporary and store nothing. Sets storage_object_id, duplicate_of."""
         segments: list[Segment] = []
         cleaned = False
         for _ in range(self._attempts):
@@ -193,7 +194,8 @@ def _stored_responses(
     if not asked:
         return {}
     rows = transaction.fetch(
-        "SELECT trace_id, response_id, request_id FROM request_metrics WHERE trace_id = ANY(%b) AND response_id = ANY(%s)"
+        "SELECT trace_id, response_id, request_id FROM request_metrics"
+        " WHERE trace_id = ANY(%b) AND response_id = ANY(%s)"
         " AND duplicate_of IS NULL AND timestamp BETWEEN %s AND %s ORDER BY request_id DESC",
         (sorted({r.trace_id for r in asked}), sorted({str(r.response_id) for r in asked}), *window),
         prepare=False,
@@ -202,7 +204,7 @@ def _stored_responses(
 
 
 def _unstored(transaction: Transaction, table: str, key: str, records: Sequence[Any]) -> list[Any]:
-    """Return the log records or points whose digest is not stored; it covers their time, so a replay has the same one."""
+    """Return the log records or points whose digest is not stored; it covers the time, so a replay has the same."""
     new = {getattr(record, key): record for record in reversed(records)}
     if not new:
         return []
@@ -231,7 +233,7 @@ def _copy(transaction: Transaction, new: _New, received_ns: int) -> None:
 
 
 def _owners(new: _New) -> dict[tuple[bytes, bytes], list[Span | LogRecord]]:
-    """Return the rows that may own a payload, by trace and span id: the span first, then the log records in their order."""
+    """Return the rows that may own a payload, by trace and span id: the span first, then log records in order."""
     owners: dict[tuple[bytes, bytes], list[Span | LogRecord]] = {span.key: [span] for span in new.spans}
     for record in new.log_records:
         owners.setdefault((record.trace_id or b"", record.span_id or b""), []).append(record)

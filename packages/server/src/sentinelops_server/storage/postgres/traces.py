@@ -103,8 +103,8 @@ def add_traces(transaction: Transaction, sums: dict[bytes, TraceSum]) -> None:
         return
     rows = [
         (
-            trace_id, timestamp(t.start_ns), t.start_ns, t.end_ns, t.root_name, t.root_status, t.application, t.environment,
-            t.session_id, t.user_id, t.span_count, t.error_count, t.request_count, t.total_tokens,
+            trace_id, timestamp(t.start_ns), t.start_ns, t.end_ns, t.root_name, t.root_status, t.application,
+            t.environment, t.session_id, t.user_id, t.span_count, t.error_count, t.request_count, t.total_tokens,
             None if t.cost is None else float(t.cost), t.unpriced_count,
         )
         for trace_id, t in sorted(sums.items())

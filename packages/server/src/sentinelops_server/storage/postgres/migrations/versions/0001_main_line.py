@@ -19,5 +19,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Going back is not offered: restore a backup instead."""
+    """Refuse to go back: restore a backup instead."""
     raise NotImplementedError("migrations only go forward; restore a backup taken before the upgrade")
