@@ -80,6 +80,8 @@ class _OpenAIHandler(BaseHTTPRequestHandler):
 
     def _answer(self, body: Any) -> None:
         path = self.path.partition("?")[0].removeprefix("/v1")
+        if path.startswith("/deployments/"):
+            path = "/" + path.split("/", 3)[3]
         self.fake.requests.append((self.command, path, dict(self.headers.items()), body))
         model = body.get("model") or ""
         if self.fake.failures_before_success > 0:

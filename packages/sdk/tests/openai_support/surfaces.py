@@ -138,7 +138,7 @@ def run_either(client: openai.OpenAI | openai.AsyncOpenAI, surface: Surface) -> 
         return run(client, surface)
 
     async def go() -> Any:
-        async with client.with_options() as fresh:
+        async with openai.AsyncOpenAI(api_key=client.api_key, base_url=client.base_url, max_retries=0) as fresh:
             return await arun(fresh, surface)
 
     return asyncio.run(go())

@@ -29,6 +29,7 @@ _HOSTS: tuple[tuple[str, str], ...] = (
     (".perplexity.ai", "perplexity"),
     (".generativelanguage.googleapis.com", "gcp.gemini"),
     (".aiplatform.googleapis.com", "gcp.vertex_ai"),
+    ("-aiplatform.googleapis.com", "gcp.vertex_ai"),
     (".fireworks.ai", "fireworks_ai"),
     (".huggingface.co", "huggingface"),
     (".endpoints.huggingface.cloud", "huggingface"),

@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Iterator
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
-from weakref import ref
 
 from ._streams import Passage
 
@@ -27,19 +26,23 @@ _ASYNC = ("aiter_bytes", "aclose")
 
 
 class Watch:
-    """Hangs on one HTTP answer, never the other way round: no cycle, so that forgetting the answer is noticed."""
+    """Hangs on one HTTP answer until the end, which also undoes the cycle between the two.
 
-    __slots__ = ("__weakref__", "_exchange", "_passage", "_reading", "_response")
+    The reference is a strong one: the collector clears weak ones before it closes a forgotten reader, whose `close` must
+    still reach the answer. A forgotten answer goes with its stream, which is a cycle of the client's own.
+    """
+
+    __slots__ = ("_exchange", "_passage", "_reading", "_response")
 
     def __init__(self, exchange: Exchange, passage: Passage, response: Any) -> None:
         self._exchange = exchange
         self._passage = passage
-        self._response = ref(response)
+        self._response = response
         self._reading = False
 
     def iter_bytes(self, *args: Any, **kwargs: Any) -> Iterator[bytes]:
         """In place of the answer's own."""
-        response: Any = self._response()
+        response = self._response
         return self._pass(type(response).iter_bytes(response, *args, **kwargs))
 
     def _pass(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -62,9 +65,8 @@ class Watch:
 
     async def aiter_bytes(self, *args: Any, **kwargs: Any) -> AsyncIterator[bytes]:
         """In place of the answer's own."""
-        response: Any = self._response()
+        response = self._response
         chunks = type(response).aiter_bytes(response, *args, **kwargs)
-        del response
         take = self._passage.take
         self._reading = True
         try:
@@ -85,7 +87,7 @@ class Watch:
 
     def close(self) -> None:
         """In place of the answer's own."""
-        response: Any = self._response()
+        response = self._response
         try:
             type(response).close(response)
         finally:
@@ -93,7 +95,7 @@ class Watch:
 
     async def aclose(self) -> None:
         """In place of the answer's own."""
-        response: Any = self._response()
+        response = self._response
         try:
             await type(response).aclose(response)
         finally:
@@ -113,9 +115,7 @@ class Watch:
 
     def _finish(self, error: BaseException | None) -> None:
         self._exchange.finish(error)
-        response = self._response()
-        if response is not None:
-            let_go(response)
+        let_go(self._response)
 
     def __del__(self) -> None:
         # Runs wherever the garbage collector does, perhaps inside somebody's lock: hand over, do nothing here.
