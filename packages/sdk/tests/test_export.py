@@ -150,7 +150,9 @@ def test_what_is_refused_is_dropped_counted_and_said_once(
     assert "so_ingest_1" not in record.getMessage()
 
 
-@pytest.mark.parametrize("reply", [Reply(503), Reply(429, {"Retry-After": "0"}), Reply(502), Reply(504), Reply(close=True)])
+@pytest.mark.parametrize(
+    "reply", [Reply(503), Reply(429, {"Retry-After": "0"}), Reply(502), Reply(504), Reply(close=True)]
+)
 def test_what_may_succeed_later_is_sent_again(sink: Sink, start: Callable[..., None], reply: Reply) -> None:
     start()
     sink.replies.extend([reply, reply])
@@ -222,7 +224,11 @@ def start_call(text: str) -> Any:
     from sentinelops._call import start_call as begin
 
     return begin(
-        "chat", "p", "m", request={"messages": [{"content": text}, {"content": [{}]}], "user": "u"}, describe=lambda r: {}
+        "chat",
+        "p",
+        "m",
+        request={"messages": [{"content": text}, {"content": [{}]}], "user": "u"},
+        describe=lambda r: {},
     )
 
 
@@ -271,7 +277,9 @@ def test_the_ledger_and_the_client_metrics_are_sent(sink: Sink, start: Callable[
     assert sentinelops.flush(5)
     sentinelops.shutdown()
     sink.wait(lambda: bool(sink.metric(semconv.CLIENT_TOKEN_USAGE)))
-    assert [(key, point.as_int) for key, point in sink.metric(semconv.SDK_SPANS_DROPPED)] == [({"reason": "rejected"}, 1)]
+    assert [(key, point.as_int) for key, point in sink.metric(semconv.SDK_SPANS_DROPPED)] == [
+        ({"reason": "rejected"}, 1)
+    ]
     assert [point.as_int for _, point in sink.metric(semconv.SDK_SPANS_CREATED)] == [3]
     assert [point.as_int for _, point in sink.metric(semconv.SDK_SPANS_SENT)] == [2]
     key = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "acme", "gen_ai.request.model": "m"}
@@ -284,7 +292,9 @@ def test_the_ledger_and_the_client_metrics_are_sent(sink: Sink, start: Callable[
     assert {"service.name", "service.instance.id"} <= {pair.key for pair in resource}
 
 
-def test_metrics_that_are_refused_are_said_once(sink: Sink, start: Callable[..., None], caplog: pytest.LogCaptureFixture) -> None:
+def test_metrics_that_are_refused_are_said_once(
+    sink: Sink, start: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
     start()
     sentinelops.flush()
     exporter = _runtime.current.exporter  # type: ignore[union-attr]

@@ -14,13 +14,35 @@ from pathlib import Path
 import pytest
 from otlp_sink import Reply, Sink
 
-HEAVY = ("opentelemetry", "google", "requests", "http.client", "ssl", "asyncio", "concurrent.futures", "openai", "httpx")
-SERVER = ("sentinelops_server", "fastapi", "starlette", "psycopg", "grpc", "pydantic", "numpy", "uvicorn", "confluent_kafka")
+HEAVY = (
+    "opentelemetry",
+    "google",
+    "requests",
+    "http.client",
+    "ssl",
+    "asyncio",
+    "concurrent.futures",
+    "openai",
+    "httpx",
+)
+SERVER = (
+    "sentinelops_server",
+    "fastapi",
+    "starlette",
+    "psycopg",
+    "grpc",
+    "pydantic",
+    "numpy",
+    "uvicorn",
+    "confluent_kafka",
+)
 SOURCE = str(Path(__file__).parents[1] / "src")
 
 
 def run(code: str, *arguments: str, deadline: float = 60) -> subprocess.CompletedProcess[str]:
-    environment = {key: text for key, text in os.environ.items() if not key.startswith(("SENTINELOPS_", "OTEL_", "COV"))}
+    environment = {
+        key: text for key, text in os.environ.items() if not key.startswith(("SENTINELOPS_", "OTEL_", "COV"))
+    }
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code, *arguments],
         env=environment | {"PYTHONPATH": SOURCE},
@@ -49,7 +71,9 @@ def test_importing_costs_little_beside_a_standard_library_import() -> None:
 
 
 def test_importing_loads_nothing_heavy_and_configuring_nothing_of_a_server() -> None:
-    loaded = run("import sys; before = set(sys.modules); import sentinelops; print('\\n'.join(set(sys.modules) - before))")
+    loaded = run(
+        "import sys; before = set(sys.modules); import sentinelops; print('\\n'.join(set(sys.modules) - before))"
+    )
     names = loaded.stdout.split()
     assert not [name for name in names if name.startswith(HEAVY)]
     code = """

@@ -82,7 +82,8 @@ class Config:
         if self.api_key is not None:
             _check_header("api_key", self.api_key)
         for key, value in self.headers:
-            _check_header(f"header {key!r}", key + value)
+            _check_header(f"header {key!r}", key)
+            _check_header(f"header {key!r}", value)
 
     def __repr__(self) -> str:
         shown = [f"{item.name}={getattr(self, item.name)!r}" for item in fields(self) if item.repr]

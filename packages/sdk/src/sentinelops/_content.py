@@ -22,10 +22,12 @@ CONTENT_ATTRIBUTES = frozenset(
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}\Z")
 _BLOB_KEYS = ("data", "b64_json", "content", "file_data", "image_base64", "bytes")
 _MIME_KEYS = ("mime_type", "media_type", "mimeType", "mediaType", "format", "input_format")
+_PLAIN = frozenset({"role", "type", "id", "finish_reason"})  # words of the format, not of the people
 _MARGIN = 512  # characters looked at beyond the limit, so that a secret on the border is seen whole
 _DEPTH = 32
 _ITEMS = 2_000
 _LONG = 1_024
+_SEEN_CHARS = 1_000_000
 
 
 def blob(data: str | bytes, mime_type: str | None = None, modality: str | None = None) -> dict[str, Any]:
@@ -63,11 +65,25 @@ def _decoded(text: str) -> bytes:
 class ContentPolicy:
     """What happens to content: mode "on" | "off" | "redact", and how many characters of one message are kept."""
 
-    __slots__ = ("max_chars", "mode")
+    __slots__ = ("_seen", "_seen_chars", "max_chars", "mode")
 
     def __init__(self, mode: str = "redact", max_chars: int = 16_384) -> None:
         self.mode = mode
         self.max_chars = max_chars
+        self._seen: dict[str, tuple[str, dict[str, int]]] = {}
+        self._seen_chars = 0
+
+    def redact(self, text: str) -> tuple[str, dict[str, int]]:
+        """As privacy.redact; the turns of a conversation come by again and again, so the last million characters are known."""
+        known = self._seen.get(text)
+        if known is None:
+            known = privacy.redact(text)
+            self._seen_chars += len(text)
+            if self._seen_chars > _SEEN_CHARS:
+                self._seen = {}
+                self._seen_chars = len(text)
+            self._seen[text] = known
+        return known
 
     def prepare(self, attributes: dict[str, Any]) -> dict[str, Any]:
         """The same attributes ready to be sent: content serialised as JSON or left out, None left out, counts added."""
@@ -165,6 +181,8 @@ class _Cleaner:
             item = _parsed(given) if name == "arguments" and type(given) is str else given
             if mime is not None and name in _BLOB_KEYS and _is_encoded(item, 64):
                 cleaned |= blob(item, mime if "/" in mime else f"audio/{mime}")
+            elif name in _PLAIN and type(item) is str and len(item) <= 64:
+                cleaned[name] = item
             else:
                 cleaned[name] = self._clean(item, depth + 1)
         return cleaned
@@ -180,7 +198,7 @@ class _Cleaner:
         if length > budget:
             text = text[: budget + _MARGIN]
         if self._redact and length > 5:
-            text, counts = privacy.redact(text)
+            text, counts = self._policy.redact(text)
             for kind, count in counts.items():
                 self.redactions[kind] = self.redactions.get(kind, 0) + count
         if length > budget:

@@ -58,8 +58,8 @@ class _Plan:
         self, function: Callable[..., Any], name: str | None, kind: str, capture_input: bool, capture_output: bool
     ) -> None:
         self.function = function
-        self.name = name or getattr(function, "__qualname__", builtins.type(function).__qualname__).replace(
-            "<locals>.", ""
+        self.name = (
+            name or getattr(function, "__qualname__", builtins.type(function).__qualname__).rpartition("<locals>.")[2]
         )
         self.type = kind
         self.capture_input = capture_input

@@ -8,7 +8,7 @@ followed by something its own class excludes, and hostile input is tested.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -26,19 +26,29 @@ class Detector:
     """One kind of private text.
 
     name: unique. type: what the mark says, `[type]`. pattern: RE2-compatible; where it has a group 1, only that group is
-    private (the rest is its context). literals: one of these must be in the text for the pattern to be tried, compared
-    with case; None: always tried. check: a matched text it returns False for is left alone.
+    private (the rest is its context). check: a matched text (of the group) it returns False for is left alone.
+
+    How `find` saves itself the search; who compiles the patterns into a set of their own needs none of it:
+    literals: every match holds one of these (in lower case when `folded`). before: a match starts at most so many characters
+    before its literal, 0: with it; None: the whole text is searched. number: a match is a run of digits and separators.
     """
 
     name: str
     type: str
     pattern: str
-    literals: tuple[str, ...] | None = None
+    literals: tuple[str, ...]
     check: Callable[[str], bool] | None = None
+    before: int | None = 0
+    folded: bool = False
+    number: bool = False
     compiled: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    tail: re.Pattern[str] = field(init=False, repr=False, compare=False)  # what follows the literal, when before > 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "compiled", re.compile(self.pattern, re.ASCII))
+        object.__setattr__(
+            self, "tail", re.compile(self.pattern.partition(self.literals[0])[2] if self.before else "", re.ASCII)
+        )
 
 
 def luhn(text: str) -> bool:
@@ -53,7 +63,96 @@ def luhn(text: str) -> bool:
 # The length of an IBAN by country; a wrong one is not an IBAN.
 _IBAN_LENGTHS = dict(
     pair.split(":")
-    for pair in ["AD:24", "AE:23", "AL:28", "AT:20", "AZ:28", "BA:20", "BE:16", "BG:22", "BH:22", "BI:27", "BR:29", "BY:28", "CH:21", "CR:22", "CY:28", "CZ:24", "DE:22", "DJ:27", "DK:18", "DO:28", "EE:20", "EG:29", "ES:24", "FI:18", "FK:18", "FO:18", "FR:27", "GB:22", "GE:22", "GI:23", "GL:18", "GR:27", "GT:28", "HR:21", "HU:28", "IE:22", "IL:23", "IQ:23", "IS:26", "IT:27", "JO:30", "KW:30", "KZ:20", "LB:28", "LC:32", "LI:21", "LT:20", "LU:20", "LV:21", "LY:25", "MC:27", "MD:24", "ME:22", "MK:19", "MN:20", "MR:27", "MT:31", "MU:30", "NI:28", "NL:18", "NO:15", "OM:23", "PK:24", "PL:28", "PS:29", "PT:25", "QA:29", "RO:24", "RS:22", "RU:33", "SA:24", "SC:31", "SD:18", "SE:24", "SI:19", "SK:24", "SM:27", "SO:23", "ST:25", "SV:28", "TL:23", "TN:24", "TR:26", "UA:29", "VA:22", "VG:24", "XK:20", "YE:30"]
+    for pair in [
+        "AD:24",
+        "AE:23",
+        "AL:28",
+        "AT:20",
+        "AZ:28",
+        "BA:20",
+        "BE:16",
+        "BG:22",
+        "BH:22",
+        "BI:27",
+        "BR:29",
+        "BY:28",
+        "CH:21",
+        "CR:22",
+        "CY:28",
+        "CZ:24",
+        "DE:22",
+        "DJ:27",
+        "DK:18",
+        "DO:28",
+        "EE:20",
+        "EG:29",
+        "ES:24",
+        "FI:18",
+        "FK:18",
+        "FO:18",
+        "FR:27",
+        "GB:22",
+        "GE:22",
+        "GI:23",
+        "GL:18",
+        "GR:27",
+        "GT:28",
+        "HR:21",
+        "HU:28",
+        "IE:22",
+        "IL:23",
+        "IQ:23",
+        "IS:26",
+        "IT:27",
+        "JO:30",
+        "KW:30",
+        "KZ:20",
+        "LB:28",
+        "LC:32",
+        "LI:21",
+        "LT:20",
+        "LU:20",
+        "LV:21",
+        "LY:25",
+        "MC:27",
+        "MD:24",
+        "ME:22",
+        "MK:19",
+        "MN:20",
+        "MR:27",
+        "MT:31",
+        "MU:30",
+        "NI:28",
+        "NL:18",
+        "NO:15",
+        "OM:23",
+        "PK:24",
+        "PL:28",
+        "PS:29",
+        "PT:25",
+        "QA:29",
+        "RO:24",
+        "RS:22",
+        "RU:33",
+        "SA:24",
+        "SC:31",
+        "SD:18",
+        "SE:24",
+        "SI:19",
+        "SK:24",
+        "SM:27",
+        "SO:23",
+        "ST:25",
+        "SV:28",
+        "TL:23",
+        "TN:24",
+        "TR:26",
+        "UA:29",
+        "VA:22",
+        "VG:24",
+        "XK:20",
+        "YE:30",
+    ]
 )
 
 
@@ -101,77 +200,135 @@ def _opaque(text: str) -> bool:
 
 
 _DIGITS = tuple("0123456789")
-_KEYED = ("assword", "ASSWORD", "asswd", "ASSWD", "ecret", "ECRET", "pi_key", "PI_KEY", "pi-key", "PI-KEY", "pikey",
-          "piKey", "PIKEY", "oken", "OKEN", "ccess_key", "CCESS_KEY", "ccessKey", "ccountKey")  # fmt: skip
 
 # In order of precedence: where two overlap, the first one marks the text.
 DETECTORS: tuple[Detector, ...] = (
-    Detector(
-        "private_key", "secret",
-        r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----[A-Za-z0-9+/=\s\\]*(?:-----END [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----)?",
-        ("PRIVATE KEY",),
-    ),
-    Detector(
-        "connection_string", "secret",
-        r"\b[a-zA-Z][a-zA-Z0-9+.-]{1,31}://[^\s:/@'\"<>]{0,128}:([^\s:/@'\"<>]{1,256})@[^\s'\"<>]{1,256}",
-        ("://",),
-    ),
+    Detector("private_key", "secret", r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----[A-Za-z0-9+/=\s\\]*(?:-----END [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----)?", ("-----BEGIN ",)),
+    Detector("connection_string", "secret", r"\b[a-zA-Z][a-zA-Z0-9+.-]{1,31}://[^\s:/@'\"<>]{0,128}:([^\s:/@'\"<>]{1,256})@[^\s'\"<>]{1,256}", ("://",), before=32),
     Detector("jwt", "secret", r"\beyJ[A-Za-z0-9_-]{8,400}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*", ("eyJ",)),
     Detector("model_key", "secret", r"\b(?:sk|rk|pk)[-_](?:[a-z0-9]{2,12}[-_]){0,4}[A-Za-z0-9_-]{16,250}", ("sk-", "sk_", "rk-", "rk_", "pk-", "pk_"), _opaque),
     Detector("huggingface_token", "secret", r"\bhf_[A-Za-z0-9]{30,60}\b", ("hf_",)),
-    Detector("groq_key", "secret", r"\b(?:gsk|xai|r8|pplx|nvapi|csk|fw)[-_][A-Za-z0-9_-]{24,120}", ("gsk_", "xai-", "r8_", "pplx-", "nvapi-", "csk-", "fw_")),
+    Detector("provider_key", "secret", r"\b(?:gsk|xai|r8|pplx|nvapi|csk|fw)[-_][A-Za-z0-9_-]{24,120}", ("gsk_", "xai-", "r8_", "pplx-", "nvapi-", "csk-", "fw_")),
     Detector("sentinelops_key", "secret", r"\bso_[a-z]{2,10}_[A-Za-z0-9_-]{20,120}", ("so_",)),
-    Detector("aws_key_id", "secret", r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b", ("AKIA", "ASIA", "ABIA", "ACCA")),
+    Detector("aws_key_id", "secret", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", ("AKIA", "ASIA")),
     Detector("github_token", "secret", r"\b(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255})", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_")),
     Detector("gitlab_token", "secret", r"\bglpat-[A-Za-z0-9_-]{20,64}", ("glpat-",)),
     Detector("slack_token", "secret", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,250}", ("xox",)),
-    Detector("slack_hook", "secret", r"hooks\.slack\.com/services/([A-Za-z0-9/]{20,120})", ("hooks.slack.com",)),
+    Detector("slack_hook", "secret", r"hooks\.slack\.com/services/([A-Za-z0-9/]{20,120})", ("hooks.slack.com/",)),
     Detector("google_key", "secret", r"\bAIza[A-Za-z0-9_-]{35}", ("AIza",)),
-    Detector("stripe_key", "secret", r"\bwhsec_[A-Za-z0-9]{16,250}", ("whsec_",)),
+    Detector("stripe_hook", "secret", r"\bwhsec_[A-Za-z0-9]{16,250}", ("whsec_",)),
     Detector("npm_token", "secret", r"\bnpm_[A-Za-z0-9]{36}\b", ("npm_",)),
     Detector("sendgrid_key", "secret", r"\bSG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{32,64}", ("SG.",)),
-    Detector("bearer", "secret", r"\b(?i:bearer|basic)[ \t]{1,8}([A-Za-z0-9._~+/=-]{16,1000})", ("earer ", "EARER ", "asic ", "ASIC ", "earer\t"), _opaque),
+    Detector("bearer", "secret", r"\b(?i:bearer|basic)[ \t]{1,8}([A-Za-z0-9._~+/=-]{16,1000})", ("bearer", "basic"), _opaque, folded=True),
     Detector(
         "assigned_secret", "secret",
         r"(?i:passw(?:or)?d|secret|api[_-]?key|token|access[_-]?key|account[_-]?key)[\"']?[ \t]{0,4}(?:=|:|=>)[ \t]{0,4}[\"']?([A-Za-z0-9!#$%&*+./?@^_~=-]{8,250})",
-        _KEYED, _opaque,
+        ("passw", "secret", "api", "token", "access", "account"), _opaque, folded=True,
     ),
-    Detector("email", "email", r"\b[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}\b", ("@",)),
-    Detector("iban", "iban", r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{2,4}){3,8}\b", _DIGITS, iban),
-    Detector("card", "card", r"\b[2-6](?:[ -]?[0-9]){12,18}\b", _DIGITS, luhn),
-    Detector("ssn", "ssn", r"\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b", ("-",), _ssn),
-    Detector("ipv4", "ip", r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b", (".",), _ipv4),
-    Detector("ipv6", "ip", r"\b[0-9A-Fa-f]{1,4}:(?:[0-9A-Fa-f]{0,4}:){2,6}[0-9A-Fa-f]{1,4}\b", (":",), _ipv6),
-    Detector("phone", "phone", r"(?:\+|\(|\b)[0-9](?:[ .()-]{0,2}[0-9]){8,14}\b", _DIGITS, _phone),
+    Detector("email", "email", r"\b[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}\b", ("@",), before=64),
+    Detector("iban", "iban", r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{2,4}){3,8}\b", _DIGITS, iban, number=True),
+    Detector("card", "card", r"\b[2-6](?:[ -]?[0-9]){12,18}\b", _DIGITS, luhn, number=True),
+    Detector("ssn", "ssn", r"\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b", _DIGITS, _ssn, number=True),
+    Detector("ipv4", "ip", r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b", _DIGITS, _ipv4, number=True),
+    Detector("ipv6", "ip", r"\b[0-9A-Fa-f]{1,4}:(?:[0-9A-Fa-f]{0,4}:){2,6}[0-9A-Fa-f]{1,4}\b", (":",), _ipv6, before=None),
+    Detector("phone", "phone", r"(?:\+|\(|\b)[0-9](?:[ .()-]{0,2}[0-9]){8,14}\b", _DIGITS, _phone, number=True),
 )  # fmt: skip
+
+# Digits and separators: where the number detectors look. Two capitals before them may begin an IBAN.
+_RUN = re.compile(r"[0-9][0-9 ().-]+", re.ASCII)
+_CAPITALS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_RARE = frozenset("_-@/.")  # looking for one character is ten times cheaper than for two
+_RUN_LEAST = 7  # as short as 1.1.1.1
 
 
 def find(text: str, detectors: Sequence[Detector] = DETECTORS) -> list[Match]:
     """Every private passage in order of its start, none overlapping; an earlier detector wins where two overlap."""
-    found: list[Match] = []
-    for detector in detectors:
-        literals = detector.literals
-        if literals is not None and not any(literal in text for literal in literals):
-            continue
-        for hit in detector.compiled.finditer(text):
-            start, end = hit.span(1) if hit.re.groups else hit.span()
-            if detector.check is not None and not detector.check(text[start:end]):
-                continue
-            found.append(Match(detector.type, start, end))
-    return _without_overlap(found) if len(found) > 1 else found
+    found: list[tuple[int, Match]] = []
+    lowered = ""
+    absent = {character for character in _RARE if character not in text}
+    numbers = any(digit in text for digit in _DIGITS)
+    runs: list[tuple[int, int, bool]] | None = None
+    for rank, detector in enumerate(detectors):
+        if detector.number:
+            if numbers:
+                runs = _runs(text) if runs is None else runs
+                _in_runs(text, detector, rank, runs, found)
+        elif detector.before is None:
+            if text.count(detector.literals[0]) >= 3:
+                _keep(detector, rank, detector.compiled.finditer(text), found)
+        else:
+            if detector.folded:
+                lowered = lowered or text.lower()
+            hay = lowered if detector.folded else text
+            for literal in detector.literals:
+                if literal[-1] not in absent:
+                    position = hay.find(literal)
+                    if position >= 0:
+                        _at_literal(text, hay, (detector, rank, literal), position, found)
+    return [match for _, match in found] if len(found) < 2 else _without_overlap(found)
 
 
-def _without_overlap(found: list[Match]) -> list[Match]:
-    """Keep, of matches that overlap, the one of the earlier detector; the sort is stable, so `found` gives the rank."""
-    ranked = sorted(range(len(found)), key=lambda index: (found[index].start, index))
+def _keep(detector: Detector, rank: int, hits: Iterable[re.Match[str]], found: list[tuple[int, Match]]) -> None:
+    group = detector.compiled.groups
+    for hit in hits:
+        start, end = hit.span(group)
+        if detector.check is None or detector.check(hit.group(group)):
+            found.append((rank, Match(detector.type, start, end)))
+
+
+def _at_literal(
+    text: str, hay: str, what: tuple[Detector, int, str], position: int, found: list[tuple[int, Match]]
+) -> None:
+    """Try the pattern where its literal stands, from `position` on."""
+    detector, rank, literal = what
+    if len(hay) != len(text):  # lower case of some scripts is longer: positions would not agree
+        _keep(detector, rank, detector.compiled.finditer(text), found)
+        return
+    before, free = detector.before or 0, 0
+    while position >= 0:
+        if before:
+            tail = detector.tail.match(text, position + len(literal))
+            hit = None if tail is None else detector.compiled.search(text, max(free, position - before), tail.end() + 1)
+        else:
+            hit = detector.compiled.match(text, position)
+        if hit is not None and hit.start() <= position:
+            free = hit.end()
+            _keep(detector, rank, (hit,), found)
+        position = hay.find(literal, max(free, position + len(literal)))
+
+
+def _runs(text: str) -> list[tuple[int, int, bool]]:
+    """Start, end and whether letters lead, of every run long enough to hold something."""
+    runs = []
+    for hit in _RUN.finditer(text):
+        start, end = hit.span()
+        lettered = start > 1 and text[start - 1] in _CAPITALS and text[start - 2] in _CAPITALS
+        if lettered or end - start >= _RUN_LEAST:
+            runs.append((start, end, lettered))
+    return runs
+
+
+def _in_runs(
+    text: str, detector: Detector, rank: int, runs: list[tuple[int, int, bool]], found: list[tuple[int, Match]]
+) -> None:
+    compiled = detector.compiled
+    for start, end, lettered in runs:
+        if detector.name == "iban":
+            hit = compiled.match(text, start - 2) if lettered else None
+            _keep(detector, rank, () if hit is None else (hit,), found)
+        elif end - start >= _RUN_LEAST:
+            _keep(detector, rank, compiled.finditer(text, max(0, start - 1), end + 1), found)
+
+
+def _without_overlap(found: list[tuple[int, Match]]) -> list[Match]:
+    """Keep, of matches that overlap, the one of the earlier detector."""
     kept: list[tuple[int, Match]] = []
-    for index in ranked:
-        match = found[index]
+    for rank, match in sorted(found, key=lambda item: (item[1].start, item[0])):
         if kept and match.start < kept[-1][1].end:
-            if index < kept[-1][0]:
-                kept[-1] = (index, match)
+            if rank < kept[-1][0]:
+                kept[-1] = (rank, match)
             continue
-        kept.append((index, match))
+        kept.append((rank, match))
     return [match for _, match in kept]
 
 

@@ -1,0 +1,196 @@
+"""Message bodies on their way out."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import enum
+import hashlib
+import json
+from typing import Any
+
+import pytest
+import sentinelops
+from sentinelops import _content, _resolve, semconv
+from sentinelops._content import ContentPolicy, blob
+from sentinelops.testing import capture
+
+PIXELS = bytes(range(256)) * 8
+ENCODED = base64.b64encode(PIXELS).decode()
+KEPT = {
+    "type": "blob",
+    "mime_type": "image/png",
+    "modality": "image",
+    "sha256": hashlib.sha256(PIXELS).hexdigest(),
+    "bytes": 2048,
+}
+
+
+def messages(content: Any, policy: ContentPolicy | None = None) -> tuple[Any, dict[str, Any]]:
+    ready = (policy or ContentPolicy()).prepare({semconv.INPUT_MESSAGES: [{"role": "user", "parts": content}]})
+    return json.loads(ready.pop(semconv.INPUT_MESSAGES))[0]["parts"], ready
+
+
+def test_off_leaves_content_out_and_nothing_else() -> None:
+    given = {semconv.INPUT_MESSAGES: ["x"], semconv.OUTPUT: 1, "other": 2, "none": None}
+    assert ContentPolicy("off").prepare(given) == {"other": 2}
+
+
+def test_on_changes_nothing() -> None:
+    assert messages(["bob@example.com"], ContentPolicy("on")) == (["bob@example.com"], {})
+
+
+def test_redact_marks_and_counts_in_every_corner() -> None:
+    parts, counts = messages(
+        [
+            {"type": "text", "content": "bob@example.com"},
+            {"type": "tool_call", "arguments": '{"password": "x", "to": "eve@example.com"}'},
+            {"type": "tool_call", "arguments": "{not json"},
+        ]
+    )
+    assert parts == [
+        {"type": "text", "content": "[email]"},
+        {"type": "tool_call", "arguments": {"password": "x", "to": "[email]"}},
+        {"type": "tool_call", "arguments": "{not json"},
+    ]
+    assert counts == {"sentinelops.redactions.email": 2}
+
+
+def test_a_message_is_cut_at_its_limit_and_a_secret_on_the_border_is_not_cut_in_half() -> None:
+    policy = ContentPolicy("redact", 100)
+    parts, counts = messages(["x" * 85 + " 4111 1111 1111 1111 " + "y" * 1000, "more"], policy)
+    assert parts[0].startswith("x" * 85 + " [card] ")
+    assert len(parts[0]) == 100
+    assert parts[1] == ""
+    assert counts["sentinelops.content.truncated"] == 85 + 21 + 1000 - 100 + len("more")
+    assert messages(["a" * 100], policy)[1] == {}
+
+
+def test_each_message_has_its_own_limit() -> None:
+    ready = ContentPolicy("on", 5).prepare({semconv.INPUT_MESSAGES: ["12345", "12345"], semconv.OUTPUT: "123456"})
+    assert ready == {
+        semconv.INPUT_MESSAGES: '["12345","12345"]', semconv.OUTPUT: '"12345"', semconv.CONTENT_TRUNCATED: 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        f"data:image/png;base64,{ENCODED}",
+        {"mime_type": "image/png", "data": ENCODED},
+        {"media_type": "image/png", "data": PIXELS},
+        {"mime_type": "image/png", "data": f"data:image/png;base64,{ENCODED}"},
+    ],
+)
+def test_an_image_is_kept_by_hash_and_size(part: Any) -> None:
+    (kept,), _ = messages([part])
+    assert {key: kept[key] for key in KEPT} == KEPT
+    assert ENCODED[:40] not in json.dumps(kept)
+
+
+def test_audio_by_format_raw_bytes_and_long_base64() -> None:
+    (audio, raw, long, nested), _ = messages(
+        [
+            {"format": "wav", "data": ENCODED},
+            PIXELS,
+            ENCODED,
+            {"image_url": {"url": f"data:image/png;base64,{ENCODED}"}},
+        ]
+    )
+    assert (audio["mime_type"], audio["modality"], audio["bytes"]) == ("audio/wav", "audio", 2048)
+    assert raw["sha256"] == long["sha256"] == KEPT["sha256"]
+    assert nested["image_url"]["url"] == KEPT
+    assert blob("not base64 at all!")["bytes"] == 18
+    assert blob(bytearray(b"x"), "text/plain")["modality"] == "text"
+
+
+def test_prose_is_never_taken_for_base64() -> None:
+    for text in ("word " * 1000, "a" * 5000, "x" * 5000 + "\n"):
+        assert messages([text], ContentPolicy("on"))[0] == [text]
+
+
+def test_every_kind_of_value_becomes_json() -> None:
+    @dataclasses.dataclass
+    class Point:
+        x: int
+        y: Any
+
+    class Model:
+        def model_dump(self) -> dict[str, int]:
+            return {"m": 1}
+
+    class Colour(enum.StrEnum):
+        RED = "red"
+
+    class Number(enum.IntEnum):
+        ONE = 1
+
+    deep: Any = "end"
+    for _ in range(50):
+        deep = [deep]
+    parts, _ = messages(
+        [
+            None,
+            True,
+            1,
+            1.5,
+            float("nan"),
+            Point(1, (2,)),
+            Model(),
+            Colour.RED,
+            Number.ONE,
+            {3: 4},
+            {5},
+            object(),
+            Point,
+        ]
+    )
+    assert parts == [
+        None, True, 1, 1.5, "nan", {"x": 1, "y": [2]}, {"m": 1}, "red", 1.0, {"3": 4}, [5],
+        "<builtins.object>", "<builtins.type>",
+    ]  # fmt: skip
+    assert "left out" in json.dumps(messages(deep)[0])
+    assert messages([[0.5] * 2000])[0] == ["[2000 numbers]"]
+    assert len(messages([{}] * 3000)[0]) == 3000
+    assert _content.dumps({"o": object()}) == '{"o":"<builtins.object>"}'
+
+
+def test_redaction_knows_texts_again_but_not_for_ever() -> None:
+    policy = ContentPolicy()
+    text = "mail bob@example.com " * 1000
+    first = policy.redact(text)
+    assert policy.redact(text) is first
+    for number in range(60):
+        policy.redact(f"{number}" * 20_000)
+    assert policy.redact(text) is not first
+    assert sum(map(len, policy._seen)) <= 1_000_000
+
+
+@pytest.mark.parametrize("part", ["describe", "content", "message", "stack"])
+def test_what_fails_costs_its_own_attributes_only(lenient: None, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    def breaks(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("ours")
+
+    class Odd(Exception):
+        def __str__(self) -> str:
+            raise ValueError("no text")
+
+    error: Exception = ValueError("host")
+    if part == "describe":
+        monkeypatch.setattr(sentinelops.Recorder, "_describe", breaks)
+    elif part == "content":
+        monkeypatch.setattr(_content._Cleaner, "messages", breaks)
+    elif part == "message":
+        error = Odd()
+    else:
+        monkeypatch.setattr(_resolve.traceback, "format_exception", breaks)
+    with capture() as captured:
+        with pytest.raises(type(error)), sentinelops.record(provider="p", model="m") as call:
+            call.prompt("private words")
+            raise error
+        span = captured.named("chat m")
+    assert span["status"] == "error"
+    assert span["status_message"] == ("host" if part != "message" else Odd.__qualname__)
+    assert span["attributes"]["gen_ai.request.model"] == "m"
+    assert (semconv.INPUT_MESSAGES in span["attributes"]) == (part in ("message", "stack"))
+    assert ("exception.stacktrace" in span["events"][0]["attributes"]) == (part != "stack")

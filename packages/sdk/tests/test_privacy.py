@@ -1,0 +1,112 @@
+"""What is private is found, what only looks like it is not, and hostile text costs no more than its length."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from sentinelops import privacy
+from sentinelops.privacy import DETECTORS, Match, find, redact
+
+PRIVATE = [
+    ("secret", "sk-proj-abcDEF123456ghiJKL789"), ("secret", "sk-ant-api03-abcdefGHIJKL0123456789_-x"),
+    ("secret", "hf_" + "aB3" * 11), ("secret", "gsk_" + "aB3" * 10), ("secret", "so_ingest_" + "aB3" * 8),
+    ("secret", "AKIAIOSFODNN7EXAMPLE"), ("secret", "ghp_" + "aB3" * 12), ("secret", "github_pat_" + "aB3" * 10),
+    ("secret", "glpat-" + "aB3" * 7), ("secret", "xoxb-123456789012-abcdef"), ("secret", "AIza" + "aB3d5" * 7),
+    ("secret", "whsec_" + "aB3" * 8), ("secret", "npm_" + "aB3" * 12), ("secret", "SG." + "aB3" * 7 + "." + "aB3" * 14),
+    ("secret", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"),
+    ("secret", "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7\nabc=\n-----END RSA PRIVATE KEY-----"),
+    ("email", "bob.smith+tag@mail.example.co.uk"), ("iban", "DE89 3704 0044 0532 0130 00"), ("iban", "GB29NWBK60161331926819"),
+    ("card", "4111 1111 1111 1111"), ("card", "5500-0000-0000-0004"), ("card", "378282246310005"), ("ssn", "123-45-6789"),
+    ("ip", "10.20.30.40"), ("ip", "fe80::1ff:fe23:4567:890a"), ("ip", "2001:db8:0:0:1:0:0:1"),
+    ("phone", "+1 415 555 2671"), ("phone", "(415) 555-2671"), ("phone", "415-555-2671"), ("phone", "+49 30 901820"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "text"), PRIVATE)
+@pytest.mark.parametrize("around", ["%s", "say %s, please", "ünïcode İ %s.", '{"x":"%s"}', "a\n%s\nb"])
+def test_what_is_private_is_marked_whole(kind: str, text: str, around: str) -> None:
+    assert redact(around % text) == (around % f"[{kind}]", {kind: 1})
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("postgres://bob:hunter2@db/x", "postgres://bob:[secret]@db/x"),
+        ("Authorization: Bearer abcDEF0123456789xyz", "Authorization: Bearer [secret]"),
+        ("password = 'hunter2abc'", "password = '[secret]'"),
+        ('{"api_key": "abc123def456"}', '{"api_key": "[secret]"}'),
+        ("API_KEY=abc123def456 TOKEN:xyz789uvw012", "API_KEY=[secret] TOKEN:[secret]"),
+        ("https://hooks.slack.com/services/T000/B000/XXXXXXXXXXXXXXXX", "https://hooks.slack.com/services/[secret]"),
+    ],
+)
+def test_of_a_secret_in_its_context_only_the_secret_is_marked(text: str, marked: str) -> None:
+    assert redact(text)[0] == marked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "In 2024 there were 12 of them, 3.5% more than in 1999.", "version 1.2.3 of 2026-11-22 10:20:30",
+        "4111 1111 1111 1112", "DE88 3704 0044 0532 0130 00", "XX89 3704 0044 0532 0130 00", "000-12-3456", "666-12-3456",
+        "999.1.1.1", "127.0.0.1", "0.1.2.3", "::1", "std::vector::push_back", "12:30:45", "https://example.com/a:b/c",
+        "the token: is_a_word_here", "password: ********", "sk-learn-is-a-library-for-python", "a bearer of bad news today",
+        "order 1234567890123", "trace 4bf92f3577b34da6a3ce929d0e0e4736", "0000 0000 0000 0000", "user@localhost", "@someone",
+        "tokens=1234567890", "1 2 3 4 5 6 7 8",
+    ],
+)  # fmt: skip
+def test_what_only_looks_private_is_left_alone(text: str) -> None:
+    assert redact(text) == (text, {})
+
+
+def test_matches_are_in_order_and_an_earlier_detector_wins() -> None:
+    text = "api_key=sk-abcdef1234567890abcd and bob@example.com or bob@example.com"
+    found = find(text)
+    assert [match.type for match in found] == ["secret", "email", "email"]
+    assert text[found[0].start : found[0].end] == "sk-abcdef1234567890abcd"
+    assert found == sorted(found, key=lambda match: match.start)
+    assert find("sk-abcdef1234567890abcd", DETECTORS[-1:]) == []
+    assert find("x bob@example.com", [d for d in DETECTORS if d.name == "email"]) == [Match("email", 2, 17)]
+
+
+def test_finding_by_literals_agrees_with_searching_everything() -> None:
+    """The short cuts of find() are only that."""
+    text = " and ".join(text for _, text in PRIVATE)
+    for detector in DETECTORS:
+        hits = [hit for hit in detector.compiled.finditer(text)]
+        group = detector.compiled.groups
+        slow = [h.span(group) for h in hits if detector.check is None or detector.check(h.group(group))]
+        quick = [(match.start, match.end) for match in find(text, [detector])]
+        assert set(quick) == set(slow), detector.name
+
+
+HOSTILE = [
+    "a", "1", "-", "@", "a@", "a.", "1 ", "1.", "eyJ", "eyJaaaaaaaa.", "-eyJaaaaaaaaa.", "sk-", "sk-a-", "://", "a://", "a://b:",
+    "a://b:c@", ":", "a:", "::", "DE89 ", "4 ", "(1", "+1", "password", "password=", "token: ", "bearer ", "bearer a", "xox",
+    "xoxb-", "-----BEGIN PRIVATE KEY-----", "-----BEGIN ", "SG.", "SG.aaaaaaaaaaaaaaaaaaaa.", "İ", "AB12", "a@b.", "1-",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_time_is_linear_in_hostile_text(unit: str) -> None:
+    """Eight times the text takes about eight times as long; a quadratic search would take sixty-four times."""
+
+    def seconds(length: int) -> float:
+        text = (unit * (length // len(unit) + 1))[:length]
+        best = float("inf")
+        for _ in range(3):
+            began = time.perf_counter()
+            find(text)
+            best = min(best, time.perf_counter() - began)
+        return best
+
+    short = max(seconds(8_000), 0.0002)
+    assert seconds(64_000) / short < 30
+
+
+def test_every_detector_is_valid_re2_and_named_once() -> None:
+    re2 = pytest.importorskip("re2")
+    for detector in DETECTORS:
+        assert re2.compile(detector.pattern) is not None
+    assert len({detector.name for detector in DETECTORS}) == len(DETECTORS)
+    assert privacy.luhn("12") is False
