@@ -216,9 +216,9 @@ def test_an_empty_request_is_fine(doors: Doors) -> None:
         (b"", {"content_type": "text/plain"}, 415),
         (b"", {"content_encoding": "br"}, 415),
         (b"not gzip", {"content_encoding": "gzip"}, 400),
-        (gzip.compress(b"abc")[:-4], {"content_encoding": "gzip"}, 400),
+        (gzip.compress(b"abc", mtime=0)[:-4], {"content_encoding": "gzip"}, 400),
         (b"x" * 200_001, {}, 413),
-        (gzip.compress(bytes(1_000_001)), {"content_encoding": "gzip"}, 413),
+        (gzip.compress(bytes(1_000_001), mtime=0), {"content_encoding": "gzip"}, 413),
         (zlib.compress(bytes(50_000_000)), {"content_encoding": "deflate"}, 413),
     ],
 )
