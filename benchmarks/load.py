@@ -39,7 +39,7 @@ def _vocabulary(count: int = 20_000) -> list[str]:
 
 
 _WORDS = _vocabulary()
-_WEIGHTS = list(accumulate(1 / (rank + 8) ** 0.35 for rank in range(len(_WORDS))))
+_WEIGHTS = list(accumulate(1 / (rank + 8) ** 0.9 for rank in range(len(_WORDS))))
 MODELS = [
     ("openai", "gpt-4o-mini", "gpt-4o-mini-2024-07-18"),
     ("openai", "gpt-4o", "gpt-4o-2024-08-06"),

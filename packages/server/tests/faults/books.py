@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from flood import TOKENS, Id
+from faults.flood import TOKENS, Id
 from sentinelops_server.storage.embedded import running_url
 from serving import ServerProcess
 

@@ -14,10 +14,10 @@ from typing import Any
 import grpc
 import httpx
 import pytest
-from books import ask, balanced
-from flood import call, export
+from faults.books import ask, balanced
+from faults.flood import call, export
+from faults.mutate import mutate
 from google.protobuf.json_format import MessageToDict
-from mutate import mutate
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -191,7 +191,7 @@ ODD = {
     "tags of another kind": _number(s.TAGS, 3),
     "no name": _set("name", ""),
     "an unknown kind": _set("kind", 77),
-    "a span of a century": lambda span: setattr(span, "start_time_unix_nano", span.end_time_unix_nano - 36_500 * DAY),
+    "a span of twenty years": lambda span: setattr(span, "start_time_unix_nano", span.end_time_unix_nano - 7_300 * DAY),
     "the same attribute twice": lambda span: span.attributes.append(
         KeyValue(key=s.REQUEST_MODEL, value=AnyValue(string_value="other"))
     ),
@@ -224,7 +224,7 @@ def test_an_odd_span_does_not_harm_its_neighbours(server, http, ids, oddity):
 
 @pytest.mark.parametrize(
     ("start", "end"),
-    [(0, 0), (1, 2), (2**64 - 1, 2**64 - 1), (2**63, 2**63 + 1), (253_402_300_800 * 10**9, 253_402_300_801 * 10**9)],
+    [(0, 0), (1, 2), (2**64 - 1, 2**64 - 1), (2**63, 2**63 + 1), (4_102_444_800 * 10**9, 4_102_444_801 * 10**9)],
 )
 def test_a_wild_clock_is_refused_with_the_reason(server, http, ids, start, end):
     before = balanced(server)
@@ -295,7 +295,7 @@ def test_what_is_not_otlp_is_refused_with_a_status_and_a_reason(http, body, medi
 
 def test_no_key_and_a_wrong_key_are_refused(server, ids):
     url = f"{server.addresses['otlp_http']}/v1/traces"
-    for headers in ({}, {"authorization": "Bearer so_nothing"}, {"x-api-key": "\x7f" * 5000}):
+    for headers in ({}, {"authorization": "Bearer so_nothing"}, {"x-api-key": "x" * 5000}):
         answer = httpx.post(url, content=b"", headers={"content-type": PROTOBUF, **headers})
         assert answer.status_code == 401, answer.text
 
@@ -311,6 +311,7 @@ def test_memory_stays_within_bounds_after_all_this(server, http):
 
 
 def test_the_log_holds_no_key_and_no_message_of_a_user(server: ServerProcess):
-    log = Path(server.folder, "server.log").read_text(errors="replace")
-    assert server.addresses["ingest_key"] not in log
-    assert server.addresses["api_key"] not in log
+    # what is printed for the person who started the server ends with this line; the log follows
+    log = Path(server.folder, "server.log").read_text(errors="replace").partition("Ctrl-C stops it.")[2]
+    for secret in (server.addresses["ingest_key"], server.addresses["api_key"], "hello", "Traceback"):
+        assert secret not in log, log[:3000]

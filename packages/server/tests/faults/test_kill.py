@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from books import check, payloads_open
-from flood import Flood
+from faults.books import check, payloads_open
+from faults.flood import Flood
 from serving import ServerProcess, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
