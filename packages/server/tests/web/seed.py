@@ -1,4 +1,6 @@
-"""Data as applications send it: several models and applications, failures, streams, tools, sessions, hostile and foreign text."""
+"""Data as applications send it: models, failures, streams, tools, sessions, hostile and foreign text."""
+
+# ruff: noqa: E501
 
 from __future__ import annotations
 

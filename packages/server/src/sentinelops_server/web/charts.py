@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from math import ceil, floor, log10
 
 from markupsafe import Markup
@@ -12,7 +13,7 @@ from markupsafe import Markup
 from .numbers import count, money, percent, seconds
 from .state import View
 
-__all__ = ["Chart", "Line", "bars", "lines", "share_bar"]
+__all__ = ["Chart", "Frame", "Line", "bars", "lines", "share_bar"]
 
 _FORMATS = {"count": count, "money": money, "seconds": seconds, "percent": percent}
 _WIDTH, _HEIGHT = 1000, 100  # of the plot's own space: it is stretched, so only shapes are in it, no text
@@ -21,7 +22,7 @@ Values = Sequence[float | None]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One series: its name, its colour class (`ok`, `error`, `c3`, `p95` ...) and one value a bucket, None where unknown."""
+    """One series: its name, its colour class (`ok`, `c3`, `p95` ...) and one value a bucket, None where unknown."""
 
     label: str
     colour: str
@@ -30,6 +31,18 @@ class Line:
     def __post_init__(self) -> None:
         # sums of money may come as Decimal; shapes are floats
         object.__setattr__(self, "values", [None if v is None else float(v) for v in self.values])
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a chart is of. `kind` (count, money, seconds, percent): how values are written; `timestamps` start the buckets."""
+
+    view: View
+    ident: str
+    title: str
+    kind: str
+    timestamps: Sequence[datetime]
+    series: Sequence[Line]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +58,10 @@ class Chart:
     rows: list[tuple[datetime, str, list[str]]]
     empty: bool
     day_ticks: bool
-    total: Markup | None = field(default=None)
 
 
 def _nice_top(value: float) -> tuple[float, int]:
-    """The top of the axis and the number of steps below it: 1, 2, 2.5 or 5 times a power of ten a step."""
+    """Give the top of the axis and the number of steps below it: 1, 2, 2.5 or 5 times a power of ten a step."""
     if value <= 0:
         return 1.0, 1
     power = 10 ** floor(log10(value / 4))
@@ -84,20 +96,28 @@ def _ticks(view: View, timestamps: Sequence[datetime]) -> list[tuple[str, dateti
     return found
 
 
-def _finish(view: View, ident: str, title: str, kind: str, timestamps: Sequence[datetime], series: Sequence[Line],
-            plot: Markup, top: tuple[float, int]) -> Chart:  # fmt: skip
-    show = _FORMATS[kind]
-    step = view.step_seconds
+def _finish(frame: Frame, plot: Markup, top: tuple[float, int]) -> Chart:
+    view, show = frame.view, _FORMATS[frame.kind]
     rows = []
-    for index, moment in enumerate(timestamps):
-        end = datetime.fromtimestamp(moment.timestamp() + step, tz=moment.tzinfo)
-        cells = ["unknown" if (v := line.values[index]) is None else show(v) for line in series]
-        rows.append((moment, view.within(moment, end), cells))
-    limit, steps = top
-    labels = [show(limit * i / steps) for i in range(steps, -1, -1)]
-    empty = not any(v for line in series for v in line.values)
+    for index, moment in enumerate(frame.timestamps):
+        cells = ["unknown" if (v := line.values[index]) is None else show(v) for line in frame.series]
+        rows.append((moment, view.within(moment, moment + timedelta(seconds=view.step_seconds)), cells))
+    empty = not any(v for line in frame.series for v in line.values)
     day = view.scope.range.seconds > 2 * 86400
-    return Chart(ident, title, plot, labels, _ticks(view, timestamps), list(series), rows, empty, day)
+    labels = _axis(frame.kind, *top)
+    return Chart(
+        frame.ident, frame.title, plot, labels, _ticks(view, frame.timestamps), list(frame.series), rows, empty, day
+    )
+
+
+def _axis(kind: str, limit: float, steps: int) -> list[str]:
+    """Give what stands at the ticks, top first; money has as many places at each as the finest needs."""
+    values = [limit * i / steps for i in range(steps, -1, -1)]
+    if kind == "money" and limit < 1000:
+        step = limit / steps
+        places = next((p for p in range(8) if abs(step * 10**p - round(step * 10**p)) < 1e-6), 8)
+        return [f"${v:.{max(2, places) if places else 0}f}" if v else "$0" for v in values]
+    return [re.sub(r"\.0+(?= |$)|(\.\d*?)0+(?= |$)", r"\1", _FORMATS[kind](v)) for v in values]
 
 
 def _grid(steps: int) -> Markup:
@@ -105,44 +125,40 @@ def _grid(steps: int) -> Markup:
     return Markup('<path class="grid" d="{}"/>').format(path)
 
 
-def bars(
-    view: View, ident: str, title: str, kind: str, timestamps: Sequence[datetime], series: Sequence[Line]
-) -> Chart:
-    """Stacked bars, first series at the bottom; unknown counts as nothing drawn (the table says unknown)."""
-    stacks = [sum(line.values[i] or 0 for line in series) for i in range(len(timestamps))]
-    top = _whole_top(max(stacks, default=0), kind)
-    each = _WIDTH / max(1, len(timestamps))
+def bars(frame: Frame) -> Chart:
+    """Stack bars, first series at the bottom; unknown counts as nothing drawn (the table says unknown)."""
+    places = range(len(frame.timestamps))
+    top = _whole_top(max((sum(line.values[i] or 0 for line in frame.series) for i in places), default=0), frame.kind)
+    each = _WIDTH / max(1, len(places))
     width = max(1.0, each - max(1.5, each * 0.16))
-    base = [0.0] * len(timestamps)
+    base = [0.0 for _ in places]
     shapes = [_grid(top[1])]
-    for line in series:
+    for line in frame.series:
         path = []
         for index, value in enumerate(line.values):
             if value:
                 height = max(0.6, value / top[0] * _HEIGHT)
                 bottom = _HEIGHT - base[index] / top[0] * _HEIGHT
-                path.append(
-                    f"M{index * each + (each - width) / 2:.1f} {bottom:.2f}v-{height:.2f}h{width:.1f}v{height:.2f}z"
-                )
+                left = index * each + (each - width) / 2
+                path.append(f"M{left:.1f} {bottom:.2f}v-{height:.2f}h{width:.1f}v{height:.2f}z")
                 base[index] += value
         if path:
             shapes.append(Markup('<path class="fill {}" d="{}"/>').format(line.colour, "".join(path)))
-    return _finish(view, ident, title, kind, timestamps, series, Markup("").join(shapes), top)
+    return _finish(frame, Markup("").join(shapes), top)
 
 
-def lines(view: View, ident: str, title: str, kind: str, timestamps: Sequence[datetime], series: Sequence[Line],
-          band: tuple[int, int] | None = None) -> Chart:  # fmt: skip
-    """Lines that break where a value is unknown; `band` fills between two of them (indexes into `series`)."""
-    top = _nice_top(max((v for line in series for v in line.values if v is not None), default=0))
-    each = _WIDTH / max(1, len(timestamps))
+def lines(frame: Frame, band: tuple[int, int] | None = None) -> Chart:
+    """Draw lines that break where a value is unknown; `band` fills between two of them (indexes into the series)."""
+    top = _nice_top(max((v for line in frame.series for v in line.values if v is not None), default=0))
+    each = _WIDTH / max(1, len(frame.timestamps))
 
     def point(index: int, value: float) -> str:
         return f"{(index + 0.5) * each:.1f} {_HEIGHT - value / top[0] * _HEIGHT:.2f}"
 
     shapes = [_grid(top[1])]
     if band:
-        shapes.append(_band(series[band[0]].values, series[band[1]].values, point))
-    for line in series:
+        shapes.append(_band(frame.series[band[0]].values, frame.series[band[1]].values, point))
+    for line in frame.series:
         path, pen = [], False
         for index, value in enumerate(line.values):
             if value is None:
@@ -153,29 +169,28 @@ def lines(view: View, ident: str, title: str, kind: str, timestamps: Sequence[da
             pen = True
         if path:
             shapes.append(Markup('<path class="line {}" d="{}"/>').format(line.colour, "".join(path)))
-    return _finish(view, ident, title, kind, timestamps, series, Markup("").join(shapes), top)
+    return _finish(frame, Markup("").join(shapes), top)
 
 
-def _band(low: Values, high: Values, point: object) -> Markup:
-    draw = point if callable(point) else str
-    path, run = [], list[int]()
-    for index in range(len(low) + 1):
-        if index < len(low) and low[index] is not None and high[index] is not None:
-            run.append(index)
+def _band(low: Values, high: Values, point: Callable[[int, float], str]) -> Markup:
+    path: list[str] = []
+    run: list[tuple[str, str]] = []
+    for index, (below, above) in enumerate([*zip(low, high, strict=True), (None, None)]):
+        if below is not None and above is not None:
+            run.append((point(index, below), point(index, above)))
         elif run:
-            upper = "L".join(draw(i, high[i]) for i in run)
-            lower = "L".join(draw(i, low[i]) for i in reversed(run))
-            path.append(f"M{upper}L{lower}z")
+            path.append(f"M{'L'.join(above for _, above in run)}L{'L'.join(below for below, _ in reversed(run))}z")
             run = []
     return Markup('<path class="band" d="{}"/>').format("".join(path))
 
 
 def share_bar(value: float | None, top: float, colour: str = "accent") -> Markup:
-    """A small bar in a table cell, as a share of the largest; hidden from readers, since the number stands beside it."""
+    """Give a small bar, as a share of the largest; hidden from screen readers, since the number stands beside it."""
     if value is None or top <= 0:
         return Markup("")
     width = max(1.0, min(100.0, value / top * 100))
     return Markup(
-        '<svg class="bar" aria-hidden="true" viewBox="0 0 100 6" preserveAspectRatio="none"><rect class="track" width="100" height="6"/>'
+        '<svg class="bar" aria-hidden="true" viewBox="0 0 100 6" preserveAspectRatio="none">'
+        '<rect class="track" width="100" height="6"/>'
         '<rect class="fill {}" width="{}" height="6"/></svg>'
     ).format(colour, f"{width:.1f}")

@@ -13,8 +13,17 @@ from .markup import dress, json_tree
 
 __all__ = ["Message", "Part", "conversation", "other_content"]
 
-_ROLES = {"system": "system", "developer": "system", "user": "user", "human": "user", "assistant": "assistant", "model": "assistant",
-          "ai": "assistant", "tool": "tool", "function": "tool"}  # fmt: skip
+_ROLES = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "model": "assistant",
+    "ai": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
 _KNOWN = ("input_messages", "output_messages", "system_instructions")
 _TITLES = {
     "tool_definitions": "Tools offered",
@@ -113,7 +122,7 @@ def _parsed(value: Any) -> Markup:
 
 
 def other_content(content: Mapping[str, Any] | None) -> list[Part]:
-    """What is not a message: tool definitions, arguments and results of tools, documents, input and output."""
+    """Give what is not a message: tool definitions, arguments and results of tools, documents, input and output."""
     if not content:
         return []
     return [

@@ -1,4 +1,4 @@
-"""What the pages are handed by the assembly: the stores they ask, the doors they check, and what they tell about the installation."""
+"""What the pages are handed by the assembly: stores to ask, doors to check, and what to tell of the installation."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class WebDeps:
-    """`facts` are shown on the settings page as they are: {"Retention": {"Rows": "90 days"}, "Data": {"Folder": "..."}}."""
+    """What the pages need. `facts` are shown under settings as they are: {"Retention": {"Rows": "90 days"}}."""
 
     database: Database
     payloads: PayloadStore | None

@@ -23,7 +23,7 @@ COOKIE = "sentinelops_session"
 
 
 def guard(deps: WebDeps) -> Callable[[Request], None]:
-    """A dependency that lets signed-in readers in, and leaves the principal in `request.state.principal`."""
+    """Give a dependency that lets signed-in readers in, and leaves the principal in `request.state.principal`."""
 
     def check(request: Request) -> None:
         token = request.cookies.get(COOKIE)
@@ -37,27 +37,27 @@ def guard(deps: WebDeps) -> Callable[[Request], None]:
 
 
 def require_admin(request: Request) -> None:
-    """A dependency behind `guard`: administrators only. Raises Forbidden."""
+    """Give a dependency behind `guard`: administrators only. Raises Forbidden."""
     principal: Principal = request.state.principal
     if "admin" not in principal.scopes:
         raise Forbidden("Only an administrator may do this: sign in with a link or a key that has the admin scope.")
 
 
 def csrf_token(request: Request) -> str:
-    """What every form of this session carries; worthless without the cookie."""
+    """Give what every form of this session carries; worthless without the cookie."""
     session = request.cookies.get(COOKIE, "")
     return hmac.new(session.encode(), b"sentinelops form", sha256).hexdigest() if session else ""
 
 
 def check_csrf(request: Request, csrf: Annotated[str, Form()] = "") -> None:
-    """A dependency of every POST. Raises Forbidden when the form is not one of ours."""
+    """Give a dependency of every POST. Raises Forbidden when the form is not one of ours."""
     wanted = csrf_token(request)
     if not wanted or not hmac.compare_digest(wanted, csrf):
         raise Forbidden("This form was not sent from a page of this sign-in. Reload the page and send it again.")
 
 
 def safe_next(path: str) -> str:
-    """A place of ours to go to after sign-in: never another site."""
+    """Give a place of ours to go to after sign-in: never another site."""
     parts = urlsplit(path)
     good = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.netloc and "\\" not in path
     return path if good and path.isprintable() else "/"

@@ -71,14 +71,16 @@ def _inline(text: str) -> Markup:
     return Markup("").join(parts)
 
 
-def json_tree(value: Any, depth: int = 0) -> Markup:
+def json_tree(value: Any) -> Markup:
     """JSON as nested lists that fold; long lists and deep nesting end in a note of what is left out."""
-    if isinstance(value, dict | list) and not value:
-        return Markup('<span class="j-none">{}</span>').format("{}" if isinstance(value, dict) else "[]")
+    if isinstance(value, dict | list) and value:
+        return _branch(value, 0)
+    return _leaf(value)
+
+
+def _leaf(value: Any) -> Markup:
     if isinstance(value, dict | list):
-        if depth >= _MAX_DEPTH:
-            return Markup('<span class="j-none">nested deeper than {} levels</span>').format(_MAX_DEPTH)
-        return _branch(value, depth)
+        return Markup('<span class="j-none">{}</span>').format("{}" if isinstance(value, dict) else "[]")
     if value is None or isinstance(value, bool):
         return Markup('<span class="j-none">{}</span>').format("null" if value is None else str(value).lower())
     if isinstance(value, int | float):
@@ -88,15 +90,22 @@ def json_tree(value: Any, depth: int = 0) -> Markup:
 
 def _branch(value: dict[str, Any] | list[Any], depth: int) -> Markup:
     pairs = list(value.items() if isinstance(value, dict) else enumerate(value))
-    rows = [
-        Markup('<li><span class="j-key">{}</span> {}</li>').format(key, json_tree(item, depth + 1))
-        for key, item in pairs[:_MAX_ITEMS]
-    ]
+    rows = [_pair(key, item, depth + 1) for key, item in pairs[:_MAX_ITEMS]]
     if len(pairs) > _MAX_ITEMS:
         rows.append(Markup('<li class="j-none">and {} more</li>').format(len(pairs) - _MAX_ITEMS))
-    body = Markup('<ul class="json">{}</ul>').format(Markup("").join(rows))
-    if depth == 0:
-        return body
-    shape = f"{{{len(pairs)}}}" if isinstance(value, dict) else f"[{len(pairs)}]"
-    opened = Markup(" open") if depth < 2 and len(pairs) <= 12 else Markup("")
-    return Markup("<details{}><summary>{}</summary>{}</details>").format(opened, shape, body)
+    return Markup('<ul class="json">{}</ul>').format(Markup("").join(rows))
+
+
+def _pair(key: Any, value: Any, depth: int) -> Markup:
+    if not isinstance(value, dict | list) or not value:
+        return Markup('<li><span class="j-key">{}</span> {}</li>').format(key, _leaf(value))
+    if depth >= _MAX_DEPTH:
+        return Markup(
+            '<li><span class="j-key">{}</span> <span class="j-none">deeper than {} levels</span></li>'
+        ).format(key, _MAX_DEPTH)
+    shape = f"{{{len(value)}}}" if isinstance(value, dict) else f"[{len(value)}]"
+    opened = Markup(" open") if depth < 3 and len(value) <= 12 else Markup("")
+    return Markup(
+        '<li><details{}><summary><span class="j-key">{}</span> <span class="j-none">{}</span></summary>{}</details>'
+        "</li>"
+    ).format(opened, key, shape, _branch(value, depth))

@@ -69,7 +69,7 @@ def _milliseconds(value: float) -> str:
 
 
 def count(value: Number) -> str:
-    """A count: 842, 1,234, 12.4k, 3.1M, 2.05B. Weighted counts are rounded."""
+    """Give a count: 842, 1,234, 12.4k, 3.1M, 2.05B. Weighted counts are rounded."""
     amount = float(value)
     if amount < 0:
         return "-" + count(-amount)
@@ -99,7 +99,7 @@ def money(value: Number) -> str:
 
 
 def percent(value: Number) -> str:
-    """A share in 0..1 as a percentage: 0 %, 0.04 %, 3.1 %, 42 %."""
+    """Give a share in 0..1 as a percentage: 0 %, 0.04 %, 3.1 %, 42 %."""
     amount = float(value) * 100
     if amount == 0:
         return "0 %"
@@ -131,7 +131,7 @@ _UNITS = {"seconds": " s", "count": "", "money": " USD", "percent": "", "rate": 
 
 
 def exact(value: Number, kind: str = "count") -> str:
-    """The whole number with its unit, as the title and the exports show it."""
+    """Give the whole number with its unit, as the title and the exports show it."""
     if isinstance(value, Decimal):
         text = f"{value:f}"
     elif isinstance(value, float):
@@ -142,13 +142,13 @@ def exact(value: Number, kind: str = "count") -> str:
 
 
 def unknown(reason: str = "") -> Markup:
-    """What is not known, said so, with the reason on hover. Missing is never zero."""
+    """Give what is not known, said so, with the reason on hover. Missing is never zero."""
     text = UNKNOWN_REASONS.get(reason, reason) or UNKNOWN_REASONS[""]
     return Markup('<span class="unknown" title="{}">unknown</span>').format(text)
 
 
 def data(value: Number | None, kind: str = "count", reason: str = "") -> Markup:
-    """A number as HTML: short for the eye, exact in `value` and on hover. None (or NaN) is unknown."""
+    """Give a number as HTML: short for the eye, exact in `value` and on hover. None (or NaN) is unknown."""
     if value is None or not isfinite(float(value)):
         return unknown(reason)
     plain = f"{value:f}" if isinstance(value, Decimal) else repr(value)

@@ -10,6 +10,6 @@ COLOURS = 8
 
 
 def colour(name: str) -> str:
-    """The class of one of the eight categorical colours (`c0`..`c7`), from the name alone."""
+    """Give the class of one of the eight categorical colours (`c0`..`c7`), from the name alone."""
     digest = blake2b(name.encode("utf-8", "replace"), digest_size=4, person=b"colours-7247").digest()
     return f"c{digest[0] % COLOURS}"

@@ -27,8 +27,8 @@ __all__ = ["HEADERS", "Pages"]
 
 # Nothing that telemetry says can run or be fetched: no inline script or style, no other origin, no frame.
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -61,9 +61,9 @@ _FORMATS = {
 def moment(
     value: datetime | None, style: str = "list", zone: ZoneInfo | None = None, now: datetime | None = None
 ) -> Markup:
-    """A time in the viewer's zone as <time>; the script rewrites it when the browser's zone is another. None is unknown.
+    """Give a time as <time> in the viewer's zone, which the script corrects when the browser has another.
 
-    `row` is the clock today and the day before that.
+    `row` is the clock today and the day before that. None is unknown.
     """
     if value is None:
         return numbers.unknown()
@@ -111,14 +111,15 @@ class Pages:
             "percent": numbers.percent, "dress": dress, "json_tree": json_tree, "colour": colour,
         }  # fmt: skip
         env.globals |= {
-            "asset": self.assets.url, "rooms": ROOMS, "presets": PRESETS, "change": numbers.change, "unknown": numbers.unknown,
-            "share_bar": share_bar, "iso": iso, "term": term, "has_term": has_term, "toggle_term": toggle_term, "ago": ago,
+            "asset": self.assets.url, "rooms": ROOMS, "presets": PRESETS, "change": numbers.change, "ago": ago,
+            "share_bar": share_bar, "iso": iso, "term": term, "has_term": has_term, "toggle_term": toggle_term,
+            "unknown": numbers.unknown,
             "version": deps.version,
         }  # fmt: skip
         self._env = env
 
     def view(self, request: Request) -> View:
-        """What the URL asks for. Raises Malformed."""
+        """Give what the URL asks for. Raises Malformed."""
         zone = read_zone(request.query_params.get("zone") or request.cookies.get("zone"))
         params = {k: v for k, v in request.query_params.items() if k != "zone"}
         return read_view(request.url.path, params, self.deps.clock().astimezone(UTC), zone)
@@ -126,11 +127,11 @@ class Pages:
     def fragment(
         self, request: Request, template: str, context: Mapping[str, Any], headers: Mapping[str, str] | None = None
     ) -> Response:
-        """A piece of a page, for a module that puts it in its place."""
+        """Give a piece of a page, for a module that puts it in its place."""
         return self._answer(request, self._render(request, template, context), 200, headers)
 
     def page(self, request: Request, template: str, context: Mapping[str, Any], status: int = 200) -> Response:
-        """A whole page."""
+        """Give a whole page."""
         return self._answer(request, self._render(request, template, context), status, None)
 
     def endpoint(self, request: Request) -> str:

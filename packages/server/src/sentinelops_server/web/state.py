@@ -30,7 +30,7 @@ def iso(moment: datetime, digits: int = 0) -> str:
 
 
 def read_zone(name: str | None) -> ZoneInfo:
-    """The viewer's zone by IANA name; UTC when it is not known."""
+    """Give the viewer's zone by IANA name; UTC when it is not known."""
     try:
         return ZoneInfo(name or "UTC")
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -48,7 +48,7 @@ class View:
     zone: ZoneInfo
 
     def get(self, name: str, default: str = "") -> str:
-        """A parameter of the URL."""
+        """Give a parameter of the URL."""
         return self.params.get(name, default)
 
     @property
@@ -62,7 +62,7 @@ class View:
         return self.get("compare") != "off"
 
     def url(self, path: str | None = None, **changes: str | None) -> str:
-        """A link: to the same page with `changes` (None removes), or to another `path` with what is carried along."""
+        """Give a link: to the same page with `changes` (None removes), or another `path` with what is carried along."""
         params = {k: v for k, v in self.params.items() if v and (path is None or k in CARRIED)}
         for name, value in changes.items():
             key = {"from_": "from"}.get(name, name)
@@ -77,18 +77,18 @@ class View:
         return self._join(path or self.path, params)
 
     def within(self, start: datetime, end: datetime, path: str = "/requests", q: str | None = None) -> str:
-        """A link to what lies between two moments."""
+        """Give a link to what lies between two moments."""
         params = {k: v for k, v in self.params.items() if v and k in CARRIED and k != "range"}
         params |= {"from": iso(start), "to": iso(end)} | ({"q": q} if q is not None else {})
         return self._join(path, params)
 
     def also(self, extra: str, path: str = "/requests", **changes: str | None) -> str:
-        """A link to `path` with one more term in the search: "model:gpt-4o", "status:error"."""
+        """Give a link to `path` with one more term in the search: "model:gpt-4o", "status:error"."""
         text = self.get("q")
         return self.url(path, q=text if extra in text.split() else f"{text} {extra}".strip(), **changes)
 
     def shifted(self, direction: int) -> str:
-        """The same view one range earlier (-1) or later (+1); later than now is now."""
+        """Give the same view one range earlier (-1) or later (+1); later than now is now."""
         span = self.scope.range
         start, end = (t + timedelta(seconds=span.seconds * direction) for t in (span.start, span.end))
         if end >= self.now and direction > 0 and not self.preset:

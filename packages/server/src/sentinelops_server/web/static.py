@@ -75,5 +75,5 @@ class Assets:
         return f"/static/{self._current[name].name}"
 
     def find(self, name: str) -> Asset | None:
-        """The file of this digest, or None."""
+        """Give the file of this digest, or None."""
         return self._by_name.get(name)

@@ -33,6 +33,8 @@ class Row:
     width: str
     duration: str
     note: str
+    at: str
+    anchor: str
     number: int
 
 
@@ -76,7 +78,7 @@ class Waterfall:
         return order, depths
 
     def first_interesting(self) -> str | None:
-        """The span to open first: the first one with messages, else the first of all."""
+        """Give the span to open first: the first one with messages, else the first of all."""
         ordered = (self._spans[place] for place in self.order[:2000])
         chosen = next((s for s in ordered if s.get("has_content")), None) or (
             self._spans[self.order[0]] if self.order else None
@@ -88,12 +90,14 @@ class Waterfall:
         return [(f"{part * 25}%", numbers.seconds(self.length / 1e9 * part / 4)) for part in range(5)]
 
     def rows(self, limit: int) -> list[Row]:
-        """The first rows, for the server to draw."""
+        """Give the first rows, for the server to draw."""
         return [self._row(number, place) for number, place in enumerate(self.order[:limit])]
 
     def _row(self, number: int, place: int) -> Row:
         span = self._spans[place]
         left = (span["offset_ns"] - self.start) / self.length * 100
+        width = max(span["duration_ns"] / self.length * 100, 0.05)
+        at, anchor = _beside(left, left + width)
         return Row(
             span["span_id"],
             span["name"],
@@ -103,9 +107,11 @@ class Waterfall:
             self._children[place],
             span["span_id"] in self._critical,
             f"{left:.3f}%",
-            f"{max(span['duration_ns'] / self.length * 100, 0.05):.3f}%",
+            f"{width:.3f}%",
             numbers.seconds(span["duration_ns"] / 1e9),
             note(span),
+            f"{at:.3f}%",
+            anchor,
             number,
         )
 
@@ -132,6 +138,14 @@ class Waterfall:
         text = orjson.dumps({**columns, "names": list(names), "types": list(types)}).decode()
         # inside <script> only "</" and "<!--" matter, and "<" is nowhere in JSON but within strings
         return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def _beside(left: float, right: float) -> tuple[float, str]:
+    """Where the note of a bar stands, in percent, and which way it goes: where there is most room."""
+    after, before, inside = 100 - right, left, right - left
+    if inside > max(after, before):
+        return left, "inside"
+    return (right, "start") if after >= before else (left, "end")
 
 
 def _status(span: SpanRow) -> str:

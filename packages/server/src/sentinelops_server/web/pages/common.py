@@ -22,7 +22,7 @@ _CHOICES_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The question of one page. `error` says what is wrong with the search; then `filter` is None and nothing should be shown."""
+    """The question of one page. `error` says what is wrong with the search; then `filter` is None: show nothing."""
 
     view: View
     filter: Filter | None
@@ -31,7 +31,7 @@ class Asked:
 
 
 def ask(pages: Pages, request: Request, fields: dict[str, Any] = REQUEST_FIELDS, param: str = "q") -> Asked:
-    """Read the URL and the search in `param`, and look up what the top bar offers. Raises Malformed for a bad time range."""
+    """Read the URL and the search in `param`, and look up what the top bar offers. Raises Malformed for a bad range."""
     view = pages.view(request)
     found, error = None, ""
     try:
@@ -42,7 +42,7 @@ def ask(pages: Pages, request: Request, fields: dict[str, Any] = REQUEST_FIELDS,
 
 
 def _choices(pages: Pages, view: View) -> dict[str, list[str]]:
-    """The applications and environments of the last 30 days, and whatever the URL names, so that it can be left again."""
+    """Give what the last 30 days have seen, and whatever the URL names, so that it can be left again."""
     asked = view.scope.range
     wide = Scope(TimeRange(min(asked.start, view.now - timedelta(days=_CHOICES_DAYS)), max(asked.end, view.now)))
     names = [row["application"] for row in applications(pages.deps.database, wide)]

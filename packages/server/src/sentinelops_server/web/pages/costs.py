@@ -1,4 +1,4 @@
-"""Costs: what does it cost, for whom, in which class of token, and what could not be priced?"""
+"""Costs: what it costs, for whom, in which class of token, and what could not be priced."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...query.aggregate import aggregate
 from ...query.filters import parse_filter
 from ...query.summary import summary
 from ...query.timeseries import timeseries
-from ..charts import Chart, Line, bars
+from ..charts import Chart, Frame, Line, bars
 from ..palette import colour
 from ..render import Pages
 from .common import Asked, ask
@@ -29,7 +29,7 @@ _METRICS = ("estimated_cost", "count", "unpriced_requests", "prompt_tokens", "co
 
 
 def routes(pages: Pages) -> APIRouter:
-    """The page at /costs."""
+    """Give the page at /costs."""
     router = APIRouter()
 
     @router.get("/costs")
@@ -80,7 +80,7 @@ def _by_model(pages: Pages, asked: Asked) -> Chart:
         series.append(
             Line(f"{len(rest)} others", "rest", [sum(v or 0 for v in column) for column in zip(*rest, strict=True)])
         )
-    return bars(view, "cost", "Cost by model", "money", found["timestamps"], series)
+    return bars(Frame(view, "cost", "Cost by model", "money", found["timestamps"], series))
 
 
 def _classes(pages: Pages, asked: Asked) -> Chart:
@@ -93,7 +93,10 @@ def _classes(pages: Pages, asked: Asked) -> Chart:
     # cache reads are part of the prompt, reasoning is part of the completion: shown apart, they must be taken out
     fresh = [max(0, p - c) for p, c in zip(column["prompt_tokens"], column["cache_read_tokens"], strict=True)]
     said = [max(0, c - r) for c, r in zip(column["completion_tokens"], column["reasoning_tokens"], strict=True)]
-    return bars(view, "classes", "Tokens by class", "count", found["timestamps"], [
-        Line("prompt", "t0", fresh), Line("prompt, cached", "t2", column["cache_read_tokens"]),
-        Line("completion", "t1", said), Line("reasoning", "t3", column["reasoning_tokens"]),
-    ])  # fmt: skip
+    classes = [
+        Line("prompt", "t0", fresh),
+        Line("prompt, cached", "t2", column["cache_read_tokens"]),
+        Line("completion", "t1", said),
+        Line("reasoning", "t3", column["reasoning_tokens"]),
+    ]
+    return bars(Frame(view, "classes", "Tokens by class", "count", found["timestamps"], classes))

@@ -20,17 +20,42 @@ from .common import Asked, ask
 __all__ = ["COLUMNS", "routes"]
 
 COLUMNS = (
-    "request_id", "timestamp", "status", "provider", "model", "application", "environment", "operation", "duration_seconds",
-    "time_to_first_token_seconds", "inference_time", "prompt_tokens", "completion_tokens", "total_tokens", "cache_read_tokens",
-    "reasoning_tokens", "estimated_cost", "price_version", "finish_reason", "error_type", "error", "session_id", "user_id", "tags",
-    "prompt_preview", "completion_preview", "trace_id", "span_id", "weight",
-)  # fmt: skip
+    "request_id",
+    "timestamp",
+    "status",
+    "provider",
+    "model",
+    "application",
+    "environment",
+    "operation",
+    "duration_seconds",
+    "time_to_first_token_seconds",
+    "inference_time",
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "cache_read_tokens",
+    "reasoning_tokens",
+    "estimated_cost",
+    "price_version",
+    "finish_reason",
+    "error_type",
+    "error",
+    "session_id",
+    "user_id",
+    "tags",
+    "prompt_preview",
+    "completion_preview",
+    "trace_id",
+    "span_id",
+    "weight",
+)
 _LIMIT = 100_000
 _PAGE = 1000
 
 
 def routes(pages: Pages) -> APIRouter:
-    """The file at /requests.csv."""
+    """Give the file at /requests.csv."""
     router = APIRouter()
 
     @router.get("/requests.csv")

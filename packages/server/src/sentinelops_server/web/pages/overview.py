@@ -13,7 +13,7 @@ from ...query.requests import find_requests
 from ...query.shapes import Summary
 from ...query.summary import summary
 from ...query.timeseries import timeseries
-from ..charts import Chart, Line, bars, lines
+from ..charts import Chart, Frame, Line, bars, lines
 from ..render import Pages
 from .common import Asked, ask
 
@@ -21,11 +21,19 @@ __all__ = ["BREAKDOWN", "filled", "routes", "verdict"]
 
 BREAKDOWN = ("count", "error_rate", "p50_duration_seconds", "p95_duration_seconds", "total_tokens", "estimated_cost",
              "unpriced_requests")  # fmt: skip
+_LINES = (
+    "p50_duration_seconds",
+    "p95_duration_seconds",
+    "p99_duration_seconds",
+    "estimated_cost",
+    "prompt_tokens",
+    "completion_tokens",
+)
 _STATUSES = ("ok", "cancelled", "error")
 
 
 def routes(pages: Pages) -> APIRouter:
-    """The page at /."""
+    """Give the page at /."""
     router = APIRouter()
 
     @router.get("/")
@@ -59,41 +67,28 @@ def _content(pages: Pages, asked: Asked) -> dict[str, Any]:
 
 
 def filled(values: list[float | None] | None, length: int) -> list[float | None]:
-    """The values of a series that may be missing from the answer."""
+    """Give the values of a series that may be missing from the answer."""
     return values if values is not None else [None] * length
 
 
 def _charts(pages: Pages, asked: Asked) -> list[Chart]:
     view, database = asked.view, pages.deps.database
     by_status = timeseries(database, view.scope, ["count"], ["status"], view.step_seconds, asked.filter)
-    whole = timeseries(
-        database,
-        view.scope,
-        [
-            "p50_duration_seconds",
-            "p95_duration_seconds",
-            "p99_duration_seconds",
-            "estimated_cost",
-            "prompt_tokens",
-            "completion_tokens",
-        ],
-        (),
-        view.step_seconds,
-        asked.filter,
-    )
+    whole = timeseries(database, view.scope, _LINES, (), view.step_seconds, asked.filter)
     times, length = by_status["timestamps"], len(whole["timestamps"])
     counts = {s["labels"]["status"]: s["values"]["count"] for s in by_status["series"]}
     series = whole["series"][0]["values"] if whole["series"] else {}
-    value = {name: filled(series.get(name), length) for name in
-             ("p50_duration_seconds", "p95_duration_seconds", "p99_duration_seconds", "estimated_cost", "prompt_tokens", "completion_tokens")}  # fmt: skip
+    value = {name: filled(series.get(name), length) for name in _LINES}
+    status = [Line(s, s, counts[s]) for s in _STATUSES if s in counts]
+    latency = [Line(p, p, value[f"{p}_duration_seconds"]) for p in ("p50", "p95", "p99")]
+    tokens = [Line("prompt", "t0", value["prompt_tokens"]), Line("completion", "t1", value["completion_tokens"])]
+    cost = [Line("cost", "accent", value["estimated_cost"])]
     return [
-        bars(view, "requests", "Requests", "count", times, [Line(s, s, counts[s]) for s in _STATUSES if s in counts]),
-        lines(view, "latency", "Latency", "seconds", whole["timestamps"],
-              [Line(p, p, value[f"{p}_duration_seconds"]) for p in ("p50", "p95", "p99")], band=(0, 1)),
-        bars(view, "cost", "Cost", "money", whole["timestamps"], [Line("cost", "accent", value["estimated_cost"])]),
-        bars(view, "tokens", "Tokens", "count", whole["timestamps"],
-             [Line("prompt", "t0", value["prompt_tokens"]), Line("completion", "t1", value["completion_tokens"])]),
-    ]  # fmt: skip
+        bars(Frame(view, "requests", "Requests", "count", times, status)),
+        lines(Frame(view, "latency", "Latency", "seconds", whole["timestamps"], latency), band=(0, 1)),
+        bars(Frame(view, "cost", "Cost", "money", whole["timestamps"], cost)),
+        bars(Frame(view, "tokens", "Tokens", "count", whole["timestamps"], tokens)),
+    ]
 
 
 def verdict(numbers: Summary) -> tuple[str, str, str]:

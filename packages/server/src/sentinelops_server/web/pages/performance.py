@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from ...query.aggregate import aggregate
 from ...query.requests import find_requests
 from ...query.timeseries import timeseries
-from ..charts import Chart, Line, lines
+from ..charts import Chart, Frame, Line, lines
 from ..palette import colour
 from ..render import Pages
 from .common import Asked, ask
@@ -31,7 +31,7 @@ _GROUPS = {"model": ("provider", "model"), "application": ("application", "envir
 
 
 def routes(pages: Pages) -> APIRouter:
-    """The page at /performance."""
+    """Give the page at /performance."""
     router = APIRouter()
 
     @router.get("/performance")
@@ -76,11 +76,15 @@ def _charts(pages: Pages, asked: Asked) -> list[Chart]:
     times, values = whole["timestamps"], whole["series"][0]["values"] if whole["series"] else {}
     value = {name: filled(values.get(name), len(times)) for name in names}
     loudest = sorted(models["series"], key=lambda s: -sum(v or 0 for v in s["values"]["count"]))[:6]
+    latency = [Line(p, c, value[f"{p}_duration_seconds"]) for p, c in (("p50", "p50"), ("p90", "p95"), ("p99", "p99"))]
+    first = [Line(p, p, value[f"{p}_time_to_first_token_seconds"]) for p in ("p50", "p95")]
+    by_model = [
+        Line(name, colour(name), s["values"]["p95_duration_seconds"])
+        for s in loudest
+        for name in [s["labels"]["model"] or "unknown"]
+    ]
     return [
-        lines(view, "latency", "Latency of all requests", "seconds", times,
-              [Line(p, c, value[f"{p}_duration_seconds"]) for p, c in (("p50", "p50"), ("p90", "p95"), ("p99", "p99"))], band=(0, 1)),
-        lines(view, "ttft", "Time to first token", "seconds", times,
-              [Line(p, p, value[f"{p}_time_to_first_token_seconds"]) for p in ("p50", "p95")], band=(0, 1)),
-        lines(view, "models", "p95 latency by model", "seconds", models["timestamps"],
-              [Line(s["labels"]["model"] or "unknown", colour(s["labels"]["model"] or ""), s["values"]["p95_duration_seconds"]) for s in loudest]),
-    ]  # fmt: skip
+        lines(Frame(view, "latency", "Latency of all requests", "seconds", times, latency), band=(0, 1)),
+        lines(Frame(view, "ttft", "Time to first token", "seconds", times, first), band=(0, 1)),
+        lines(Frame(view, "models", "p95 latency by model", "seconds", models["timestamps"], by_model)),
+    ]

@@ -23,7 +23,7 @@ from .common import Asked, ask
 __all__ = ["routes"]
 
 SORTS = ("timestamp", "duration_seconds", "estimated_cost", "total_tokens")
-# field of the search box -> title; the first five come from rollups and are shown at once, the others when they are opened
+# field -> title; the first five come from rollups and are shown at once, the others when they are opened
 FACETS = {
     "status": "Status",
     "model": "Model",
@@ -41,7 +41,7 @@ _TAIL_LOOKS_BACK = timedelta(minutes=2)  # a call is listed by its start and arr
 
 
 def routes(pages: Pages) -> APIRouter:
-    """The pages under /requests."""
+    """Give the pages under /requests."""
     router = APIRouter()
     router.include_router(_lists(pages))
     router.include_router(_views(pages))
@@ -152,7 +152,7 @@ def _detail(pages: Pages, request: Request, detail: RequestDetail) -> dict[str, 
 
 
 def _cost_lines(details: dict[str, Any]) -> list[dict[str, Any]]:
-    """The classes of token a cost is made of; values that are not of this shape are left to the raw view."""
+    """Give the classes of token a cost is made of; values that are not of this shape are left to the raw view."""
     lines = []
     for name, item in details.items():
         if isinstance(item, dict):
@@ -173,7 +173,7 @@ def _number(value: Any) -> float | None:
 
 
 def _neighbours(pages: Pages, request: Request, detail: RequestDetail) -> tuple[str | None, str | None]:
-    """The next newer and next older request of the list that this one was opened from."""
+    """Give the next newer and next older request of the list that this one was opened from."""
     asked = ask(pages, request)
     here, database = detail["timestamp"], pages.deps.database
     if asked.error or (asked.filter and asked.filter.text):

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from ...errors import NotFound
-from ...query.sessions import SessionPage, find_sessions, get_session
+from ...query.sessions import find_sessions, get_session
+from ...query.shapes import SessionPage
 from ..render import Pages
 from .common import ask
 
@@ -14,7 +15,7 @@ __all__ = ["routes"]
 
 
 def routes(pages: Pages) -> APIRouter:
-    """The pages under /sessions."""
+    """Give the pages under /sessions."""
     router = APIRouter()
 
     @router.get("/sessions")

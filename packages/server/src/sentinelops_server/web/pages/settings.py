@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from ...errors import Malformed
 from ...access.keys import SCOPES
+from ...errors import Malformed
 from ...query.ledger import ledger
 from ..guard import check_csrf, require_admin
 from ..render import Pages
@@ -19,7 +19,7 @@ __all__ = ["routes"]
 
 
 def routes(pages: Pages) -> APIRouter:
-    """The page at /settings, and what an administrator may post to it."""
+    """Give the page at /settings, and what an administrator may post to it."""
     router = APIRouter()
 
     @router.get("/settings")
@@ -58,7 +58,7 @@ def routes(pages: Pages) -> APIRouter:
 
 
 def _show(pages: Pages, request: Request, extra: dict[str, Any]) -> Response:
-    """The page with the secret in it, this once; no browser may keep a copy."""
+    """Give the page with the secret in it, this once; no browser may keep a copy."""
     answer = pages.page(request, "settings.html", _context(pages, request) | extra)
     answer.headers["Cache-Control"] = "no-store"
     del answer.headers["ETag"]

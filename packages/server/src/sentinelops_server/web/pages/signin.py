@@ -15,28 +15,18 @@ __all__ = ["routes"]
 
 
 def routes(pages: Pages) -> APIRouter:
-    """The page at /signin, and /signout."""
+    """Give the page at /signin, and /signout."""
     router = APIRouter()
-
-    def form(request: Request, error: str, after: str, status: int = 200) -> Response:
-        return pages.page(request, "signin.html", {"error": error, "after": safe_next(after)}, status)
-
-    def enter(token: str, after: str) -> Response:
-        answer = RedirectResponse(safe_next(after), status_code=303, headers=HEADERS)
-        set_session(answer, pages.deps, token)
-        return answer
 
     @router.get("/signin")
     def signin(request: Request, token: str = "", next: str = "/") -> Response:
         if not token:
-            return form(request, "", next)
+            return _form(pages, request, "", next)
         try:
-            return enter(pages.deps.sessions.redeem(token), next)
+            return _enter(pages, pages.deps.sessions.redeem(token), next)
         except Unauthorised:
-            message = (
-                "This link was used already or is too old. Ask the server for a new one, or sign in with an API key."
-            )
-            return form(request, message, next, 401)
+            message = "This link was used already or is too old. Ask the server for a new one, or use an API key."
+            return _form(pages, request, message, next, 401)
 
     @router.post("/signin")
     def signin_with_key(request: Request, key: Annotated[str, Form()], next: Annotated[str, Form()] = "/") -> Response:
@@ -46,10 +36,10 @@ def routes(pages: Pages) -> APIRouter:
         try:
             principal = pages.deps.keys.authenticate(key.strip(), "read")
         except Unauthorised:
-            return form(request, "This key is not known, or it was revoked or has expired.", next, 401)
+            return _form(pages, request, "This key is not known, or it was revoked or has expired.", next, 401)
         except Forbidden:
-            return form(request, "This key may not read. A key that only ingests cannot open the pages.", next, 403)
-        return enter(pages.deps.sessions.create(principal.scopes), next)
+            return _form(pages, request, "This key may not read: it can only send.", next, 403)
+        return _enter(pages, pages.deps.sessions.create(principal.scopes), next)
 
     @router.post("/signout", dependencies=[Depends(check_csrf)])
     def signout(request: Request) -> Response:
@@ -59,3 +49,13 @@ def routes(pages: Pages) -> APIRouter:
         return answer
 
     return router
+
+
+def _form(pages: Pages, request: Request, error: str, after: str, status: int = 200) -> Response:
+    return pages.page(request, "signin.html", {"error": error, "after": safe_next(after)}, status)
+
+
+def _enter(pages: Pages, token: str, after: str) -> Response:
+    answer = RedirectResponse(safe_next(after), status_code=303, headers=HEADERS)
+    set_session(answer, pages.deps, token)
+    return answer

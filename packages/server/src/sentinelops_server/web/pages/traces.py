@@ -9,8 +9,8 @@ from fastapi.responses import Response
 
 from ...errors import NotFound
 from ...query.filters import TRACE_FIELDS
-from ...query.shapes import SpanContent
-from ...query.traces import TracePage, find_traces, get_span_content, get_trace
+from ...query.shapes import SpanContent, TracePage
+from ...query.traces import find_traces, get_span_content, get_trace
 from ..conversation import conversation, other_content
 from ..render import Pages
 from ..waterfall import FIRST_ROWS, Waterfall
@@ -22,7 +22,7 @@ SORTS = ("timestamp", "duration_seconds", "estimated_cost", "total_tokens", "spa
 
 
 def routes(pages: Pages) -> APIRouter:
-    """The pages under /traces."""
+    """Give the pages under /traces."""
     router = APIRouter()
 
     @router.get("/traces")

@@ -9,7 +9,8 @@ from ...errors import NotFound
 from ...query.filters import parse_filter
 from ...query.requests import find_requests
 from ...query.scope import Scope, TimeRange
-from ...query.sessions import UserPage, find_sessions, find_users, get_user
+from ...query.sessions import find_sessions, find_users, get_user
+from ...query.shapes import UserPage
 from ..render import Pages
 from .common import ask
 
@@ -17,7 +18,7 @@ __all__ = ["routes"]
 
 
 def routes(pages: Pages) -> APIRouter:
-    """The pages under /users."""
+    """Give the pages under /users."""
     router = APIRouter()
 
     @router.get("/users")

@@ -49,6 +49,18 @@ function rect(kind, n, y, tall) {
   return node;
 }
 
+// as _beside in waterfall.py: where there is more room, or inside
+function beside(n, note) {
+  const left = data.start[n] / data.total * 100, right = left + Math.max(0.05, data.length[n] / data.total * 100);
+  const anchor = right - left > Math.max(100 - right, left) ? "inside" : 100 - right >= left ? "start" : "end";
+  const text = document.createElementNS(ns, "text");
+  text.setAttribute("class", anchor);
+  text.setAttribute("x", `${(anchor === "start" ? right : left).toFixed(3)}%`);
+  text.setAttribute("y", 17);
+  text.textContent = note;
+  return text;
+}
+
 function build(n) {
   const type = data.types[data.type[n]], status = statuses[data.status[n]], name = data.names[data.name[n]];
   const row = make("div", critical.has(n) ? "span on-path" : "span");
@@ -84,11 +96,10 @@ function build(n) {
   bars.setAttribute("aria-hidden", "true");
   bars.append(rect(`k-${type} ${status}`, n, 8, 10));
   if (critical.has(n)) bars.append(rect("path", n, 20, 2));
-  const says = make("span", "says"), note = data.notes[n];
-  if (note) says.append(make("span", "more", `${note} · `));
-  says.append(make("b", "", seconds(data.length[n])));
-  lane.append(bars, says);
-  row.append(tree, lane);
+  const note = data.notes[n];
+  if (note) bars.append(beside(n, note));
+  lane.append(bars);
+  row.append(tree, lane, make("span", "took", seconds(data.length[n])));
   return row;
 }
 
