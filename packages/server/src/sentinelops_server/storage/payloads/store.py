@@ -97,9 +97,7 @@ class PayloadStore:
     def _put_day(self, day: date, payloads: list[Payload]) -> Segment:
         object_id = f"{day:%Y/%m/%d}/{_uuid7(self._clock())}.seg"
         data, places = build_segment(object_id, payloads, self._keys.active())
-        words: set[str] = set()
-        for payload in payloads:
-            words |= words_of("\n".join(texts_of(payload.content)))
+        words = words_of(text for payload in payloads for text in texts_of(payload.content))
         self._objects.put(object_id, data)
         times = [payload.timestamp_ns for payload in payloads]
         named = tuple(

@@ -124,7 +124,7 @@ class Database:
             max_size=config.pool_max,
             timeout=config.connect_timeout_seconds,
             max_idle=300.0,
-            reconnect_timeout=0.0,
+            reconnect_timeout=config.connect_timeout_seconds,
             configure=self._configure,
             open=False,
             name="sentinelops",

@@ -85,7 +85,7 @@ CREATE TABLE request_metrics (
 ) PARTITION BY RANGE (timestamp);
 ALTER SEQUENCE request_metrics_id_seq OWNED BY request_metrics.id;
 CREATE INDEX request_metrics_timestamp ON request_metrics (timestamp DESC, id DESC);
-CREATE INDEX request_metrics_request_id ON request_metrics (request_id);
+CREATE INDEX request_metrics_request_id ON request_metrics USING hash (request_id); -- only ever asked for equality; a third of the size
 CREATE INDEX request_metrics_model ON request_metrics (model, timestamp DESC);
 CREATE INDEX request_metrics_failed ON request_metrics (timestamp DESC) WHERE status <> 'ok';
 CREATE INDEX request_metrics_session ON request_metrics (session_id, timestamp DESC) WHERE session_id IS NOT NULL;
