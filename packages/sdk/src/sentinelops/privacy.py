@@ -30,7 +30,8 @@ class Detector:
 
     How `find` saves itself the search; who compiles the patterns into a set of their own needs none of it:
     literals: every match holds one of these (in lower case when `folded`). before: a match starts at most so many characters
-    before its literal, 0: with it; None: the whole text is searched. number: a match is a run of digits and separators.
+    before its literal, 0: with it; None: the whole text is searched. number: a match lies in a run of so many digits and
+    separators at least. token: a match holds no blank and at least 18 characters (of those with `before` 0 and not folded).
     """
 
     name: str
@@ -40,7 +41,8 @@ class Detector:
     check: Callable[[str], bool] | None = None
     before: int | None = 0
     folded: bool = False
-    number: bool = False
+    number: int = 0
+    token: bool = True
     compiled: re.Pattern[str] = field(init=False, repr=False, compare=False)
     tail: re.Pattern[str] = field(init=False, repr=False, compare=False)  # what follows the literal, when before > 0
 
@@ -203,7 +205,7 @@ _DIGITS = tuple("0123456789")
 
 # In order of precedence: where two overlap, the first one marks the text.
 DETECTORS: tuple[Detector, ...] = (
-    Detector("private_key", "secret", r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----[A-Za-z0-9+/=\s\\]*(?:-----END [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----)?", ("-----BEGIN ",)),
+    Detector("private_key", "secret", r"-----BEGIN [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----[A-Za-z0-9+/=\s\\]*(?:-----END [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----)?", ("-----BEGIN ",), token=False),
     Detector("connection_string", "secret", r"\b[a-zA-Z][a-zA-Z0-9+.-]{1,31}://[^\s:/@'\"<>]{0,128}:([^\s:/@'\"<>]{1,256})@[^\s'\"<>]{1,256}", ("://",), before=32),
     Detector("jwt", "secret", r"\beyJ[A-Za-z0-9_-]{8,400}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*", ("eyJ",)),
     Detector("model_key", "secret", r"\b(?:sk|rk|pk)[-_](?:[a-z0-9]{2,12}[-_]){0,4}[A-Za-z0-9_-]{16,250}", ("sk-", "sk_", "rk-", "rk_", "pk-", "pk_"), _opaque),
@@ -213,7 +215,7 @@ DETECTORS: tuple[Detector, ...] = (
     Detector("aws_key_id", "secret", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b", ("AKIA", "ASIA")),
     Detector("github_token", "secret", r"\b(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255})", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_")),
     Detector("gitlab_token", "secret", r"\bglpat-[A-Za-z0-9_-]{20,64}", ("glpat-",)),
-    Detector("slack_token", "secret", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,250}", ("xox",)),
+    Detector("slack_token", "secret", r"\bxox[abeoprs]-[A-Za-z0-9-]{14,250}", ("xox",)),
     Detector("slack_hook", "secret", r"hooks\.slack\.com/services/([A-Za-z0-9/]{20,120})", ("hooks.slack.com/",)),
     Detector("google_key", "secret", r"\bAIza[A-Za-z0-9_-]{35}", ("AIza",)),
     Detector("stripe_hook", "secret", r"\bwhsec_[A-Za-z0-9]{16,250}", ("whsec_",)),
@@ -226,18 +228,19 @@ DETECTORS: tuple[Detector, ...] = (
         ("passw", "secret", "api", "token", "access", "account"), _opaque, folded=True,
     ),
     Detector("email", "email", r"\b[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}\b", ("@",), before=64),
-    Detector("iban", "iban", r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{2,4}){3,8}\b", _DIGITS, iban, number=True),
-    Detector("card", "card", r"\b[2-6](?:[ -]?[0-9]){12,18}\b", _DIGITS, luhn, number=True),
-    Detector("ssn", "ssn", r"\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b", _DIGITS, _ssn, number=True),
-    Detector("ipv4", "ip", r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b", _DIGITS, _ipv4, number=True),
+    Detector("iban", "iban", r"\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{2,4}){3,8}\b", _DIGITS, iban, number=2),
+    Detector("card", "card", r"\b[2-6](?:[ -]?[0-9]){12,18}\b", _DIGITS, luhn, number=13),
+    Detector("ssn", "ssn", r"\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b", _DIGITS, _ssn, number=11),
+    Detector("ipv4", "ip", r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b", _DIGITS, _ipv4, number=7),
     Detector("ipv6", "ip", r"\b[0-9A-Fa-f]{1,4}:(?:[0-9A-Fa-f]{0,4}:){2,6}[0-9A-Fa-f]{1,4}\b", (":",), _ipv6, before=None),
-    Detector("phone", "phone", r"(?:\+|\(|\b)[0-9](?:[ .()-]{0,2}[0-9]){8,14}\b", _DIGITS, _phone, number=True),
+    Detector("phone", "phone", r"(?:\+|\(|\b)[0-9](?:[ .()-]{0,2}[0-9]){8,14}\b", _DIGITS, _phone, number=9),
 )  # fmt: skip
 
 # Digits and separators: where the number detectors look. Two capitals before them may begin an IBAN.
 _RUN = re.compile(r"[0-9][0-9 ().-]+", re.ASCII)
 _CAPITALS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _RARE = frozenset("_-@/.")  # looking for one character is ten times cheaper than for two
+_TOKEN_LEAST = 18
 _RUN_LEAST = 7  # as short as 1.1.1.1
 
 
@@ -245,6 +248,7 @@ def find(text: str, detectors: Sequence[Detector] = DETECTORS) -> list[Match]:
     """Every private passage in order of its start, none overlapping; an earlier detector wins where two overlap."""
     found: list[tuple[int, Match]] = []
     lowered = ""
+    tokens = " ".join([word for word in text.split() if len(word) >= _TOKEN_LEAST])
     absent = {character for character in _RARE if character not in text}
     numbers = any(digit in text for digit in _DIGITS)
     runs: list[tuple[int, int, bool]] | None = None
@@ -260,8 +264,9 @@ def find(text: str, detectors: Sequence[Detector] = DETECTORS) -> list[Match]:
             if detector.folded:
                 lowered = lowered or text.lower()
             hay = lowered if detector.folded else text
+            in_token = detector.token and detector.before == 0 and not detector.folded
             for literal in detector.literals:
-                if literal[-1] not in absent:
+                if literal[-1] not in absent and (not in_token or literal in tokens):
                     position = hay.find(literal)
                     if position >= 0:
                         _at_literal(text, hay, (detector, rank, literal), position, found)
@@ -316,7 +321,7 @@ def _in_runs(
         if detector.name == "iban":
             hit = compiled.match(text, start - 2) if lettered else None
             _keep(detector, rank, () if hit is None else (hit,), found)
-        elif end - start >= _RUN_LEAST:
+        elif end - start >= detector.number:
             _keep(detector, rank, compiled.finditer(text, max(0, start - 1), end + 1), found)
 
 
