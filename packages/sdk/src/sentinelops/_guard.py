@@ -7,12 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
 from types import TracebackType
-from typing import ParamSpec, TypeVar
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 logger = logging.getLogger("sentinelops")
 strict: bool = os.environ.get("SENTINELOPS_STRICT", "").strip().lower() in ("1", "true", "on", "yes")
@@ -71,21 +66,3 @@ class guard:  # noqa: N801 - used like a keyword
             return False
         swallow(self.where, error)
         return True
-
-
-def guarded(where: str, otherwise: R) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorate a function of ours: its failure returns `otherwise`."""
-
-    def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            try:
-                return function(*args, **kwargs)
-            except Exception as error:
-                swallow(where, error)
-                return otherwise
-
-        run.__name__, run.__qualname__, run.__doc__ = function.__name__, function.__qualname__, function.__doc__
-        run.__wrapped__ = function  # type: ignore[attr-defined]
-        return run
-
-    return decorate
