@@ -107,7 +107,8 @@ class Keys:
         key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
         key = Key(key_id, name, tuple(check_scopes(scopes)), self._clock(), expires_at)
         self._database.execute(
-            "INSERT INTO api_keys (key_id, name, digest, scopes, created_at, expires_at) VALUES (%s, %s, %s, %s, %s, %s)",
+            "INSERT INTO api_keys (key_id, name, digest, scopes, created_at, expires_at)"
+            " VALUES (%s, %s, %s, %s, %s, %s)",
             [key_id, name, _digest(secret), list(key.scopes), _naive(key.created_at), _naive(expires_at)],
         )
         audit("key.create", by, key_id=key_id, name=name, scopes=key.scopes, expires_at=expires_at)
@@ -153,7 +154,10 @@ class Keys:
         return self.get(key_id)
 
     def rotate(self, key_id: str, grace_seconds: float = 86400.0, by: str = "system") -> tuple[Key, str]:
-        """Make a key of the same name and scopes; the old one lasts `grace_seconds` more (default a day). Raises NotFound, Malformed."""
+        """Make a key of the same name and scopes; the old one lasts `grace_seconds` more (default a day).
+
+        Raises NotFound, Malformed.
+        """
         if not 0 <= grace_seconds <= 90 * 86400:
             raise Malformed("grace_seconds is 0 to 7,776,000 (90 days)")
         old = self.get(key_id)
@@ -168,7 +172,10 @@ class Keys:
         return made
 
     def authenticate(self, secret: str | None, scope: str | None = None) -> Principal:
-        """Return whose key this is. Raises Unauthorised (unknown, expired, revoked), Forbidden (lacks the scope), Temporary."""
+        """Return whose key this is.
+
+        Raises Unauthorised (unknown, expired, revoked), Forbidden (lacks the scope), Temporary.
+        """
         if not secret:
             raise Unauthorised("there is no API key: send it as X-API-Key or as Authorization: Bearer")
         match = _SHAPE.fullmatch(secret)

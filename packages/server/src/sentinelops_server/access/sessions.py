@@ -29,7 +29,10 @@ class Sessions:
         return self._make("link", check_scopes(scopes), LINK_LIFE)
 
     def redeem(self, token: str) -> str:
-        """Spend a link and return the token of a session of 30 days. Raises Unauthorised when it is spent, expired or unknown."""
+        """Spend a link and return the token of a session of 30 days.
+
+        Raises Unauthorised when it is spent, expired or unknown.
+        """
         with self._database.transaction() as transaction:
             row = transaction.fetch_one(
                 "DELETE FROM web_sessions WHERE digest = %s AND kind = 'link' RETURNING scopes, expires_at",

@@ -8,11 +8,14 @@ __all__ = ["critical_path"]
 
 
 def critical_path(spans: Iterable[tuple[str, str | None, int, int]]) -> list[str]:
-    """Return the span ids on the critical path, in order of their start. Spans are (span_id, parent_span_id, start_ns, end_ns).
+    """Return the span ids on the critical path, in order of their start.
 
-    From the root backwards: the child that finished last within the time still to explain is waited for; before it began, the
-    child that finished last by then; and so within each child. A child that outlives its parent is cut at the parent's end.
-    The root is the span without a parent in the trace that lasts longest (earliest, when equal). Cycles are not followed.
+    Spans are (span_id, parent_span_id, start_ns, end_ns).
+
+    From the root backwards: the child that finished last within the time still to explain is waited for; before it
+    began, the child that finished last by then; and so within each child. A child that outlives its parent is cut at
+    the parent's end. The root is the span without a parent in the trace that lasts longest (earliest, when equal).
+    Cycles are not followed.
     """
     by_id: dict[str, tuple[int, int]] = {}
     parents: dict[str, str | None] = {}
@@ -37,7 +40,8 @@ def critical_path(spans: Iterable[tuple[str, str | None, int, int]]) -> list[str
         left = until
         for child in _last_first(children.get(span_id, ()), by_id, until):
             start, end = by_id[child][0], min(by_id[child][1], until)
-            if start <= end <= left:
+            began_too_late = start >= until and by_id[child][1] > until
+            if start <= end <= left and not began_too_late:
                 stack.append((child, end))
                 left = start
     return sorted(path, key=lambda item: (by_id[item][0], -by_id[item][1]))

@@ -30,7 +30,7 @@ Text = Annotated[str, Field(max_length=1000)]
 
 
 class Where(BaseModel):
-    """When and where: `range` (15m, 24h, 7d ...) until now, or `start` and `end` in RFC 3339; default the last 24 hours."""
+    """When and where: `range` (15m, 24h, 7d ...) until now, or `start` and `end` in RFC 3339; default 24h."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -11,8 +11,8 @@ __all__ = ["ApiConfig"]
 class ApiConfig:
     """How the REST API defends itself.
 
-    `rate_per_second` requests a second and key with bursts of `rate_burst`; 0 turns the limit off. `max_body_bytes` of one
-    request. `max_export_rows` of one export. `default_range` is what a question without a time range is about.
+    `rate_per_second` requests a second and key with bursts of `rate_burst`; 0 turns the limit off. `max_body_bytes`
+    of one request. `max_export_rows` of one export. `default_range` is what a question without a time range is about.
     """
 
     rate_per_second: float = 50.0

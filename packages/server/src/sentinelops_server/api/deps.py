@@ -21,9 +21,12 @@ def _now() -> datetime:
 
 @dataclass(frozen=True)
 class ApiDeps:
-    """The rooms behind the API. `reload_prices` is called after own prices changed; `meter` is not read by any route yet.
+    """The rooms behind the API.
 
-    With `sessions`, a browser that is signed in may read (GET only) by its cookie, so that a page can link to an export.
+    `reload_prices` is called after own prices changed; `meter` is not read by any route yet.
+
+    With `sessions`, a browser that is signed in may read (GET only) by its cookie, so that a page can link to an
+    export.
     """
 
     database: Database

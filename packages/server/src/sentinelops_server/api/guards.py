@@ -25,7 +25,10 @@ MAX_BUCKETS = 20_000
 
 
 class RateLimiter:
-    """A token bucket a name; thread-safe. The least recently used buckets are forgotten, which only ever lets more through."""
+    """A token bucket a name; thread-safe.
+
+    The least recently used buckets are forgotten, which only ever lets more through.
+    """
 
     def __init__(self, per_second: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.per_second, self.burst = per_second, burst

@@ -75,7 +75,7 @@ def _validation(_: Request, error: Exception) -> Response:
 
 
 def _place(location: tuple[Any, ...]) -> dict[str, str]:
-    """A JSON pointer into the body, or the name of a parameter."""
+    """Return a JSON pointer into the body, or the name of a parameter."""
     where, *path = [str(part)[:200] for part in location] or ["body"]
     if where == "body":
         return {"pointer": "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)}

@@ -19,7 +19,7 @@ Group = tuple[Any, ...]
 
 
 def number(value: Any) -> Any:
-    """A float that is whole becomes an int: counts are weighted sums, and mostly whole."""
+    """Return a float that is whole becomes an int: counts are weighted sums, and mostly whole."""
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else value
 
 
@@ -32,7 +32,7 @@ def no_text(filter: Filter | None) -> None:
 def question(
     scope: Scope, group_by: Sequence[str], filter: Filter | None, interval_seconds: int | None = None
 ) -> Question:
-    """The question of those names. Raises Malformed."""
+    """Return the question of those names. Raises Malformed."""
     no_text(filter)
     names = tuple(dict.fromkeys(group_by))
     if len(names) > MAX_DIMENSIONS:

@@ -50,7 +50,10 @@ def find_anomalies(
     cursor: str | None = None,
     limit: int = 50,
 ) -> AnomalyPage:
-    """Find a page of anomalies; `filter` parsed with fields=ANOMALY_FIELDS; order is timestamp or -timestamp. Raises Malformed."""
+    """Find a page of anomalies; `filter` parsed with fields=ANOMALY_FIELDS; order is timestamp or -timestamp.
+
+    Raises Malformed.
+    """
     check_limit(limit)
     by = parse_order(order, {"timestamp": "a.timestamp"}, ("a.timestamp", "a.id"))
     bound = fingerprint("anomalies", order, filter)

@@ -76,7 +76,10 @@ def environments(database: Database, scope: Scope) -> list[str]:
 
 
 def facets(database: Database, field: str, scope: Scope, prefix: str = "", limit: int = 20) -> list[Facet]:
-    """Return the commonest values of a dimension (see aggregate) that begin with `prefix`, for completion. Raises Malformed."""
+    """Return the commonest values of a dimension (see aggregate) that begin with `prefix`, for completion.
+
+    Raises Malformed.
+    """
     name = dimension(field).name
     filter = None
     if prefix and REQUEST_FIELDS.get(name, None) is not None and REQUEST_FIELDS[name].kind in ("text", "list"):

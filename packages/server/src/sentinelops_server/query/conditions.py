@@ -30,7 +30,8 @@ _JSON_KEY = re.compile(r"[^\x00]{1,200}")
 class Field:
     """One field: its kind (text number boolean time hex list json fulltext) and its SQL expression.
 
-    `wrap` is the EXISTS around a condition on a request when the question is about traces; `key` the key of a json field.
+    `wrap` is the EXISTS around a condition on a request when the question is about traces; `key` the key of a json
+    field.
     """
 
     kind: str
@@ -46,8 +47,8 @@ def _requests() -> dict[str, Field]:
         " storage_object_id duplicate_of"
     )
     number = (
-        "inference_time estimated_cost memory_used weight prompt_tokens completion_tokens total_tokens cache_read_tokens"
-        " cache_write_tokens reasoning_tokens"
+        "inference_time estimated_cost memory_used weight prompt_tokens completion_tokens total_tokens"
+        " cache_read_tokens cache_write_tokens reasoning_tokens"
     )
     fields = {name: Field("text", f"r.{name}") for name in text.split()}
     fields |= {name: Field("number", f"r.{name}") for name in number.split()}
@@ -98,7 +99,10 @@ TRACE_FIELDS: dict[str, Field] = _traces()
 
 
 def find_field(name: Any, fields: Mapping[str, Field]) -> Field:
-    """The field of that name; `metadata.KEY` (and parameters, usage_details ...) names a key. Raises Malformed."""
+    """Return the field of that name; `metadata.KEY` (and parameters, usage_details ...) names a key.
+
+    Raises Malformed.
+    """
     if isinstance(name, str):
         if (field := fields.get(name)) is not None:
             return field
@@ -110,7 +114,10 @@ def find_field(name: Any, fields: Mapping[str, Field]) -> Field:
 
 
 def comparison(name: str, op: str, value: Any, fields: Mapping[str, Field]) -> Sql:
-    """The SQL of one comparison. ne and nin hold for unknown values too; every other one does not. Raises Malformed."""
+    """Return the SQL of one comparison.
+
+    ne and nin hold for unknown values too; every other one does not. Raises Malformed.
+    """
     field = find_field(name, fields)
     if op not in OPERATORS:
         raise Malformed(f"unknown op {_short(op)}: use one of {', '.join(OPERATORS)}")
@@ -233,7 +240,7 @@ def _json(name: str, field: Field, op: str, value: Any) -> Sql:
 
 
 def _documents(key: str, value: Any) -> list[str]:
-    """What to look for: a text that reads as a number or a boolean may stand for either (URLs have only text)."""
+    """Return what to look for: text that reads as a number or boolean may stand for either (URLs have only text)."""
     documents = [orjson.dumps({key: value}).decode()]
     if isinstance(value, str) and len(value) < 40:
         try:

@@ -22,7 +22,7 @@ _INVALID = "the cursor is not one of this query: leave it out to begin again"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order of a list: a value expression, then time and id, newest first among equals; unknown values come last."""
+    """One order of a list: a value, then time and id, newest first among equals; unknown values come last."""
 
     name: str
     expression: str
@@ -35,14 +35,14 @@ class Order:
         return self.expression == self.tie[0]
 
     def sql(self) -> str:
-        """The ORDER BY list."""
+        """Return the ORDER BY list."""
         direction = "DESC" if self.descending else "ASC"
         if self.by_time:
             return f"{self.tie[0]} {direction}, {self.tie[1]} {direction}"
         return f"{self.expression} {direction} NULLS LAST, {self.tie[0]} DESC, {self.tie[1]} DESC"
 
     def after(self, position: Sequence[Any]) -> tuple[str, list[Any]]:
-        """The condition for what follows a position (value, time, id)."""
+        """Return the condition for what follows a position (value, time, id)."""
         value, *tie = position
         sign = "<" if self.descending else ">"
         if self.by_time:
@@ -65,27 +65,27 @@ def parse_order(text: str, expressions: dict[str, str], tie: tuple[str, str]) ->
 
 
 def check_limit(limit: int, most: int = MAX_LIMIT) -> int:
-    """The limit itself. Raises Malformed outside 1..most."""
+    """Return the limit itself. Raises Malformed outside 1..most."""
     if not 1 <= limit <= most:
         raise Malformed(f"limit is {limit}: it must be 1 to {most}")
     return limit
 
 
 def fingerprint(kind: str, order: str, filter: Filter | None) -> str:
-    """What a cursor is bound to: the list, its order and its filter (not its range, which may move with the clock)."""
+    """Return what a cursor is bound to: list, order and filter (not the range, which may move with the clock)."""
     parts = [kind, order, repr((filter.condition, filter.params, filter.text)) if filter else ""]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 def pack(bound_to: str, position: Sequence[Any]) -> str:
-    """A cursor after the row at `position` (value, time, id; times naive UTC, ids int or bytes)."""
+    """Return a cursor after the row at `position` (value, time, id; times naive UTC, ids int or bytes)."""
     encoded = [value.hex() if isinstance(value, bytes) else value for value in position]
     body = orjson.dumps([bound_to, *encoded])
     return base64.urlsafe_b64encode(hashlib.sha256(body).digest()[:6] + body).rstrip(b"=").decode()
 
 
 def unpack(cursor: str, bound_to: str, id_type: type[int] | type[bytes] = int) -> list[Any]:
-    """The position in a cursor. Raises Malformed when it was changed or belongs to another question."""
+    """Return the position in a cursor. Raises Malformed when it was changed or belongs to another question."""
     try:
         raw = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
         digest, body = raw[:6], raw[6:]

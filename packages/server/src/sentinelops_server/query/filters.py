@@ -85,8 +85,8 @@ def _terms(text: str) -> tuple[str, ...]:
 def parse_filter(value: Any, fields: Mapping[str, Field] = REQUEST_FIELDS) -> Filter | None:
     """JSON -> Filter; None and {} mean no condition. Raises Malformed naming the place and the fix.
 
-    {"and": [...]} {"or": [...]} {"not": ...} {"field": "model", "op": "eq", "value": "gpt-4o"}; op is one of eq ne in nin
-    lt lte gt gte between prefix contains exists match (match only on "text"). At most 20 deep and 200 conditions.
+    {"and": [...]} {"or": [...]} {"not": ...} {"field": "model", "op": "eq", "value": "gpt-4o"}; op is one of eq ne in
+    nin lt lte gt gte between prefix contains exists match (match only on "text"). At most 20 deep and 200 conditions.
     """
     if value is None or value == {}:
         return None

@@ -65,7 +65,7 @@ class Dimension:
 
 
 def metric(name: Any) -> Metric:
-    """The metric of that name. Raises Malformed."""
+    """Return the metric of that name. Raises Malformed."""
     if name in _COUNTS:
         return Metric(name, _COUNTS[name], True, 0)
     if name == "error_rate":
@@ -115,14 +115,14 @@ def _spread(name: str, verb: str, subject: str) -> Metric:
 
 
 def metrics_of(names: Sequence[str]) -> list[Metric]:
-    """The metrics of those names. Raises Malformed when there is none, too many or an unknown one."""
+    """Return the metrics of those names. Raises Malformed when there is none, too many or an unknown one."""
     if not names or len(names) > MAX_METRICS:
         raise Malformed(f"metrics takes 1 to {MAX_METRICS} names")
     return [metric(name) for name in dict.fromkeys(names)]
 
 
 def dimension(name: str) -> Dimension:
-    """The dimension of that name. Raises Malformed."""
+    """Return the dimension of that name. Raises Malformed."""
     if name in DIMENSIONS:
         if name == "tags":
             return Dimension(name, "u.tag")

@@ -42,9 +42,9 @@ def find_requests(
 ) -> RequestPage:
     """Find a page of requests. Raises Malformed (cursor of another query, limit outside 1..1000, unknown order).
 
-    order: timestamp duration_seconds estimated_cost total_tokens time_to_first_token_seconds, "-" before it for descending
-    (unknown values last). Duplicates are left out unless the filter names duplicate_of. Full text goes newest first
-    whatever the order.
+    order: timestamp duration_seconds estimated_cost total_tokens time_to_first_token_seconds, "-" before it for
+    descending (unknown values last). Duplicates are left out unless the filter names duplicate_of. Full text goes
+    newest first whatever the order.
     """
     check_limit(limit)
     if filter is not None and filter.text:
@@ -91,7 +91,7 @@ def _search(
     filter: Filter,
     page: tuple[Order, str, list[Any] | None, int],
 ) -> RequestPage:
-    """Newest first, in chunks, until the page is full, the range is searched, or the time is up (at least one chunk is)."""
+    """Go newest first, in chunks, until the page is full, the range is searched, or the time is up."""
     by, bound, position, limit = page
     deadline = time.monotonic() + TEXT_BUDGET_SECONDS
     found: list[dict[str, Any]] = []
@@ -136,7 +136,8 @@ def get_request(database: Database, payloads: PayloadStore | None, request_id: s
         return None
     details = ", ".join(f"r.{name}" for name in _DETAIL)
     row = database.fetch_one(
-        f"SELECT {REQUEST_COLUMNS}, {details} FROM request_metrics r WHERE r.request_id = %s ORDER BY r.timestamp LIMIT 1",
+        f"SELECT {REQUEST_COLUMNS}, {details} FROM request_metrics r WHERE r.request_id = %s"
+        " ORDER BY r.timestamp LIMIT 1",
         [request_id.lower()],
     )
     if row is None:

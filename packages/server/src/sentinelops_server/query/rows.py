@@ -65,7 +65,7 @@ _ORDER = tuple(RequestRow.__annotations__)
 
 
 def request_row(row: Mapping[str, Any]) -> RequestRow:
-    """A row of REQUEST_COLUMNS in the shape that is shown: ids in hex, times aware, in the documented order."""
+    """Return a row of REQUEST_COLUMNS in the shape that is shown: ids in hex, times aware, in the documented order."""
     shown = {**row, "trace_id": row["trace_id"].hex(), "span_id": row["span_id"].hex()}
     shown["timestamp"] = row["timestamp"].replace(tzinfo=UTC)
     shown["metadata"] = row["metadata"] or {}
@@ -97,7 +97,10 @@ def span_payload(payloads: PayloadStore | None, place: str | None) -> tuple[dict
 def span_content(
     database: Database, payloads: PayloadStore | None, row: Mapping[str, Any]
 ) -> tuple[dict[str, Any] | None, str | None]:
-    """Content of one span: its own payload and the messages in log records. `row` has the ids, timestamp, storage_object_id."""
+    """Content of one span: its own payload and the messages in log records.
+
+    `row` has the ids, timestamp, storage_object_id.
+    """
     content, missing = span_payload(payloads, row["storage_object_id"])
     logged, gone = _logged(database, payloads, row)
     if logged:
@@ -111,8 +114,9 @@ def _logged(
 ) -> tuple[dict[str, Any], str | None]:
     time: datetime = row["timestamp"]
     found = database.fetch(
-        "SELECT timestamp, record_id, event_name, severity, application, environment, body, attributes, storage_object_id"
-        " FROM log_records WHERE trace_id = %s AND span_id = %s AND timestamp >= %s AND timestamp < %s"
+        "SELECT timestamp, record_id, event_name, severity, application, environment, body, attributes,"
+        " storage_object_id FROM log_records WHERE trace_id = %s AND span_id = %s"
+        " AND timestamp >= %s AND timestamp < %s"
         " ORDER BY timestamp, record_id LIMIT 1000",
         [row["trace_id"], row["span_id"], time - timedelta(hours=1), time + timedelta(days=1)],
     )

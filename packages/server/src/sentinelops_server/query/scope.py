@@ -18,7 +18,10 @@ _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2261, 1, 1, tzin
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:
-    """A half-open interval [start, end) of aware datetimes; kept in UTC. ValueError-free: Malformed when it is empty or too long."""
+    """A half-open interval [start, end) of aware datetimes; kept in UTC.
+
+    ValueError-free: Malformed when it is empty or too long.
+    """
 
     start: datetime
     end: datetime
@@ -40,7 +43,7 @@ class TimeRange:
         return (self.end - self.start).total_seconds()
 
     def previous(self) -> TimeRange:
-        """The interval of the same length just before this one."""
+        """Return the interval of the same length just before this one."""
         return TimeRange(self.start - (self.end - self.start), self.start)
 
     def bounds(self) -> tuple[datetime, datetime]:
@@ -57,7 +60,7 @@ class Scope:
     environment: str | None = None
 
     def previous(self) -> Scope:
-        """The same scope over the interval just before."""
+        """Return the same scope over the interval just before."""
         return Scope(self.range.previous(), self.application, self.environment)
 
 
@@ -77,7 +80,10 @@ def parse_time(text: str, name: str = "time") -> datetime:
 
 
 def parse_range(text: str, now: datetime | None = None) -> TimeRange:
-    """Parse "15m", "24h", "7d", "2w" (until `now`, default the present) or "START/END" in RFC 3339. Raises Malformed."""
+    """Parse "15m", "24h", "7d", "2w" (until `now`, default the present) or "START/END" in RFC 3339.
+
+    Raises Malformed.
+    """
     if "/" in text:
         start, _, end = text.partition("/")
         return TimeRange(parse_time(start, "start"), parse_time(end, "end"))

@@ -70,7 +70,8 @@ def _groups(
     where = f"r.timestamp >= %s AND r.timestamp < %s AND r.{column} IS NOT NULL AND {condition}"
     values = [*scope.range.bounds(), *params]
     picked = database.fetch(
-        f"SELECT r.{column} AS id, max(r.timestamp) AS last_at FROM request_metrics r WHERE {where} GROUP BY r.{column}{having}"
+        f"SELECT r.{column} AS id, max(r.timestamp) AS last_at FROM request_metrics r WHERE {where}"
+        f" GROUP BY r.{column}{having}"
         f" ORDER BY max(r.timestamp) DESC, r.{column} DESC LIMIT {limit + 1}",
         [*values, *position],
     )
@@ -111,7 +112,8 @@ def get_session(database: Database, session_id: str, scope: Scope | None = None)
     if row is None:
         return None
     rows = database.fetch(
-        f"SELECT {REQUEST_COLUMNS} FROM request_metrics r WHERE {where} ORDER BY r.timestamp, r.id LIMIT {MAX_REQUESTS + 1}",
+        f"SELECT {REQUEST_COLUMNS} FROM request_metrics r WHERE {where}"
+        f" ORDER BY r.timestamp, r.id LIMIT {MAX_REQUESTS + 1}",
         params,
     )
     requests = [request_row(item) for item in rows[:MAX_REQUESTS]]

@@ -54,14 +54,14 @@ class Summary(TypedDict):
 
 
 class Series(TypedDict):
-    """One line of a chart: its labels and, per metric, one value per timestamp (counts 0 in gaps, other metrics None)."""
+    """One line of a chart: labels and, per metric, a value per timestamp (counts 0 in gaps, other metrics None)."""
 
     labels: dict[str, str | None]
     values: dict[str, list[float | None]]
 
 
 class Timeseries(TypedDict):
-    """`timestamps` are the aligned starts of the buckets, `interval_seconds` apart; the first and last may be cut by the range."""
+    """`timestamps` are the aligned starts of the buckets; the range may cut the first and the last."""
 
     start: datetime
     end: datetime
@@ -137,8 +137,8 @@ class RequestDetail(RequestRow):
 class RequestPage:
     """A page of requests; `next_cursor` is None at the end.
 
-    `searched_until` is set by full text only: everything newer has been searched. When the time budget stopped the search,
-    the page may be short or empty and next_cursor goes on from there.
+    `searched_until` is set by full text only: everything newer has been searched. When the time budget stopped the
+    search, the page may be short or empty and next_cursor goes on from there.
     """
 
     requests: list[RequestRow]

@@ -1,7 +1,8 @@
 """Query: where numbers are read from: rollups where they can answer, with exact edges out of the rows, else the rows.
 
-A source is a subquery of unaggregated pieces with the same columns whatever the table: the dimensions d0, d1 ..., the time bucket
-t (0 without an interval), and either the measures (n, errors, cost ...) or, for quantiles, sketch buckets (k, c).
+A source is a subquery of unaggregated pieces with the same columns whatever the table: the dimensions d0, d1 ..., the
+time bucket t (0 without an interval), and either the measures (n, errors, cost ...) or, for quantiles, sketch buckets
+(k, c).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _MINUTE, _HOUR, _DAY = (timedelta(minutes=minutes) for minutes in (1, 60, 1440))
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: a scope, a filter, dimensions, and an interval in seconds counted from the epoch (None: one bucket)."""
+    """What is asked: scope, filter, dimensions, and an interval in seconds counted from the epoch (None: one)."""
 
     scope: Scope
     filter: Filter | None = None
@@ -47,7 +48,7 @@ class Question:
 
 
 def scope_condition(scope: Scope, filter: Filter | None, duplicates: bool = False) -> Sql:
-    """The WHERE of rows (alias r) less the time bounds."""
+    """Return the WHERE of rows (alias r) less the time bounds."""
     parts, params = ([] if duplicates else ["r.duplicate_of IS NULL"]), []
     for column, value in (("application", scope.application), ("environment", scope.environment)):
         if value is not None:
@@ -121,7 +122,8 @@ _ROW_SUMS = (
     "r.weight AS n, CASE WHEN r.status = 'error' THEN r.weight ELSE 0 END AS errors,"
     " CASE WHEN r.status = 'cancelled' THEN r.weight ELSE 0 END AS cancelled,"
     " CASE WHEN r.estimated_cost IS NULL THEN r.weight ELSE 0 END AS unpriced,"
-    " CASE WHEN coalesce(r.total_tokens, r.prompt_tokens, r.completion_tokens) IS NULL THEN r.weight ELSE 0 END AS unknown_usage, "
+    " CASE WHEN coalesce(r.total_tokens, r.prompt_tokens, r.completion_tokens) IS NULL"
+    " THEN r.weight ELSE 0 END AS unknown_usage, "
     + ", ".join(f"coalesce(r.weight * r.{name}, 0) AS {name}" for name in TOKENS)
     + ", coalesce(r.weight * r.estimated_cost, 0) AS cost, r.weight * r.duration AS duration_sum"
 )
@@ -132,7 +134,7 @@ _ROW_VALUES = (
 
 
 def measures_source(question: Question, rolled: bool) -> Sql:
-    """The subquery of measures; with `rolled` False every row is read and the single values (v_...) are there too."""
+    """Return the subquery of measures; not `rolled`, every row is read and single values (v_...) are there too."""
     if not rolled:
         return _rows(question, [question.scope.range.bounds()], _ROW_SUMS + _ROW_VALUES)
     inner, edges = windows(question.scope, question.interval_seconds)
@@ -144,7 +146,7 @@ def _union(pieces: list[Sql], last: Sql) -> Sql:
     return " UNION ALL ".join(sql for sql, _ in pieces), [param for _, params in pieces for param in params]
 
 
-def _rollups(question: Question, inner: list[tuple[int, Window]], columns: str, more: str = "") -> Sql:
+def _rollups(question: Question, inner: list[tuple[int, Window]], columns: str) -> Sql:
     dimensions, params = _columns(question)
     clauses = []
     bounds: list[Any] = []
@@ -153,7 +155,7 @@ def _rollups(question: Question, inner: list[tuple[int, Window]], columns: str, 
         bounds += [low, high]
     condition, values = scope_condition(question.scope, question.filter, duplicates=True)
     sql = (
-        f"SELECT {dimensions}{_bucket('r.bucket', question.interval_seconds)}, {columns} FROM rollups r{more}"
+        f"SELECT {dimensions}{_bucket('r.bucket', question.interval_seconds)}, {columns} FROM rollups r"
         f" WHERE ({' OR '.join(clauses)}) AND {condition}"
     )
     return sql, [*params, *bounds, *values]
@@ -166,29 +168,33 @@ def _rows(question: Question, edges: Sequence[Window], columns: str, more: str =
     tags = " CROSS JOIN LATERAL unnest(r.tags) AS u(tag)" if question.needs_tags else ""
     for low, high in edges:
         sql = (
-            f"SELECT {dimensions}{_bucket('r.timestamp', question.interval_seconds)}, {columns} FROM request_metrics r{tags}"
-            f" WHERE r.timestamp >= %s AND r.timestamp < %s AND {condition}{more}"
+            f"SELECT {dimensions}{_bucket('r.timestamp', question.interval_seconds)}, {columns}"
+            f" FROM request_metrics r{tags} WHERE r.timestamp >= %s AND r.timestamp < %s AND {condition}{more}"
         )
         pieces.append((sql, [*params, low, high, *values]))
     return " UNION ALL ".join(sql for sql, _ in pieces), [param for _, piece in pieces for param in piece]
 
 
 def quantiles_sql(question: Question, sketch: str, quantiles: Sequence[float]) -> Sql:
-    """Rows (d0 ..., t, q0, q1 ..., mean) of one sketched value: the quantiles, at most 1% off, weighted; and its mean likewise."""
+    """Return rows (d0 ..., t, q0, q1 ..., mean) of one sketched value: weighted quantiles and mean, at most 1% off."""
     value = {"duration": "r.duration", "ttft": "r.time_to_first_token"}[sketch]
-    key = (
-        f"(CASE WHEN {value} > 0 THEN ceil(ln({value}) / {GROWTH_LN}::float8) ELSE -32768 END)::int AS k, r.weight AS c"
-    )
+    bucket = f"least(greatest(ceil(ln({value}) / {GROWTH_LN}::float8), -32767), 32767)"
+    key = f"(CASE WHEN {value} > 0 THEN {bucket} ELSE -32768 END)::smallint AS k, r.weight AS c"
     some = f" AND {value} IS NOT NULL"
     if question.rolled:
         inner, edges = windows(question.scope, question.interval_seconds)
         name = {"duration": "latency", "ttft": "ttft"}[sketch]
-        opened = f" CROSS JOIN LATERAL unnest(r.{name}_keys, r.{name}_counts) AS s(k, c)"
-        pieces = [_rollups(question, inner, "s.k::int AS k, s.c AS c", opened)] if inner else []
+        # in the select list the two go in step, at a third of the cost of unnest in FROM
+        opened = f"unnest(r.{name}_keys) AS k, unnest(r.{name}_counts) AS c"
+        pieces = [_rollups(question, inner, opened)] if inner else []
         source, params = _union(pieces, _rows(question, edges, key, some))
     else:
         source, params = _rows(question, [question.scope.range.bounds()], key, some)
-    group = "".join(f"d{index}, " for index in range(len(question.dimensions))) + "t"
+    names = [f"d{index}" for index in range(len(question.dimensions))]
+    names += [] if question.interval_seconds is None else ["t"]
+    group = "".join(f"{name}, " for name in names)
+    within = f"PARTITION BY {', '.join(names)}" if names else ""
+    by_group, bucket = (f" GROUP BY {', '.join(names)}" if names else ""), ("" if "t" in names else "0::bigint AS t, ")
     # the smallest bucket that the q-th part of all lies at or below; the middle of it, as its bounds are g apart
     middle = f"CASE WHEN k = -32768 THEN 0 ELSE exp(k * {GROWTH_LN}::float8) / 1.01::float8 END"
     picks = ", ".join(
@@ -196,9 +202,9 @@ def quantiles_sql(question: Question, sketch: str, quantiles: Sequence[float]) -
         for index, quantile in enumerate(quantiles)
     )
     sql = (
-        f"WITH s AS (SELECT {group}, k, sum(c) AS c FROM ({source}) b GROUP BY {group}, k),"
-        f" w AS (SELECT {group}, c, {middle} AS v, sum(c) OVER (PARTITION BY {group} ORDER BY k) AS below,"
-        f" sum(c) OVER (PARTITION BY {group}) AS total FROM s)"
-        f" SELECT {group}, {picks + ', ' if picks else ''}sum(c * v) / nullif(sum(c), 0) AS mean FROM w GROUP BY {group}"
+        f"WITH s AS (SELECT {group}k, sum(c) AS c FROM ({source}) b GROUP BY {group}k),"
+        f" w AS (SELECT {group}c, {middle} AS v, sum(c) OVER ({within} ORDER BY k) AS below,"
+        f" sum(c) OVER ({within}) AS total FROM s)"
+        f" SELECT {group}{bucket}{picks + ', ' if picks else ''}sum(c * v) / nullif(sum(c), 0) AS mean FROM w{by_group}"
     )
     return sql, params

@@ -1,4 +1,4 @@
-"""Query: full text over prompts and completions: Bloom filters say which payload segments to open, the time budget when to stop."""
+"""Query: full text over prompts and completions; Bloom filters say which payload segments to open."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ _PREVIEWS = ("prompt_preview", "completion_preview")
 class TextMatcher:
     """Says of rows whether every term occurs, ignoring case, in their messages or previews. Made anew for every search.
 
-    A segment's words are looked at once and each segment that may match is read once, so a page of rows costs its segments.
+    A segment's words are looked at once and each segment that may match is read once, so a page of rows costs its
+    segments.
     """
 
     def __init__(self, database: Database, payloads: PayloadStore | None, terms: Sequence[str]) -> None:
@@ -66,7 +67,7 @@ class TextMatcher:
 
 
 def _pattern(term: str) -> re.Pattern[str]:
-    """A term as whole words; `refund*` is also found at the beginning of a longer word."""
+    """Return a term as whole words; `refund*` is also found at the beginning of a longer word."""
     body = term.removesuffix("*")
     before = r"(?<!\w)" if re.match(r"\w", body) else ""
     after = r"(?!\w)" if re.search(r"\w$", body) and not term.endswith("*") else ""
@@ -74,7 +75,7 @@ def _pattern(term: str) -> re.Pattern[str]:
 
 
 def _whole_words(term: str) -> list[str]:
-    """The words of a term that the filter of a segment can be asked for."""
+    """Return the words of a term that the filter of a segment can be asked for."""
     words = _WORD.findall(term)
     return words[:-1] if term.endswith("*") else words
 

@@ -55,7 +55,9 @@ def timeseries(
     interval_seconds: int | None = None,
     filter: Filter | None = None,
 ) -> Timeseries:
-    """Return metrics per interval and group. The default interval gives at most 120 points, aligned to the clock in UTC.
+    """Return metrics per interval and group.
+
+    The default interval gives at most 120 points, aligned to the clock in UTC.
 
     `metrics` and `group_by` as in `aggregate`. At most 20 series: those with the largest counts, the rest are left out.
     Raises Malformed (unknown name, more than 2,000 points).

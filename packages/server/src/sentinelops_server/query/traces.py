@@ -26,8 +26,9 @@ TRACE_ORDERS = {
 }
 _TIE = ("t.started_at", "t.trace_id")
 _COLUMNS = (
-    "t.trace_id, t.started_at, t.start_ns, t.end_ns, t.root_name, t.root_status, t.application, t.environment, t.session_id,"
-    " t.user_id, t.span_count, t.error_count, t.request_count, t.total_tokens, t.estimated_cost, t.unpriced_count"
+    "t.trace_id, t.started_at, t.start_ns, t.end_ns, t.root_name, t.root_status, t.application, t.environment,"
+    " t.session_id, t.user_id, t.span_count, t.error_count, t.request_count,"
+    " t.total_tokens, t.estimated_cost, t.unpriced_count"
 )
 _EPOCH = datetime(1970, 1, 1)
 
@@ -107,8 +108,8 @@ def get_trace(database: Database, trace_id: str, attributes: bool = False) -> Tr
     bounds = [key[0], _time(row["start_ns"]), _time(row["end_ns"])]
     more = ", s.attributes" if attributes else ""
     spans = database.fetch(
-        "SELECT s.span_id, s.parent_span_id, s.start_ns, s.duration_ns, s.name, s.kind, s.type, s.status, s.status_message,"
-        f" s.application, s.storage_object_id IS NOT NULL AS has_content{more} FROM spans s"
+        "SELECT s.span_id, s.parent_span_id, s.start_ns, s.duration_ns, s.name, s.kind, s.type, s.status,"
+        f" s.status_message, s.application, s.storage_object_id IS NOT NULL AS has_content{more} FROM spans s"
         " WHERE s.trace_id = %s AND s.timestamp >= %s AND s.timestamp <= %s ORDER BY s.start_ns, s.duration_ns DESC",
         bounds,
     )

@@ -33,7 +33,10 @@ def list_views(database: Database, page: str | None = None) -> list[View]:
 
 
 def save_view(database: Database, page: str, name: str, query: str, now: Callable[[], datetime] | None = None) -> View:
-    """Save, replacing one of the same page and name. Raises Malformed (empty or over 200 characters; query over 4,000)."""
+    """Save, replacing one of the same page and name.
+
+    Raises Malformed (empty or over 200 characters; query over 4,000).
+    """
     for label, value, most in (("page", page, 200), ("name", name, 200), ("query", query, 4000)):
         if len(value) > most or (label != "query" and not value.strip()):
             raise Malformed(f"{label} takes 1 to {most} characters")

@@ -37,7 +37,7 @@ def keys_routes(deps: ApiDeps, guard: Guard) -> APIRouter:
 
     @router.post("", summary="Create a key", status_code=201)
     def create_key(body: KeyBody, who: Admin) -> Response:
-        """A new key; `key` is shown this once."""
+        """Return a new key; `key` is shown this once."""
         return answer(_made(deps.keys.create(body.name, body.scopes, _aware(body.expires_at), who.id)), status=201)
 
     @router.delete("/{key_id}", summary="Revoke a key")
@@ -47,7 +47,7 @@ def keys_routes(deps: ApiDeps, guard: Guard) -> APIRouter:
 
     @router.post("/{key_id}/rotate", summary="Rotate a key", status_code=201)
     def rotate_key(key_id: str, who: Admin, body: RotateBody | None = None) -> Response:
-        """A new key of the same name and scopes; the old one works for `grace_seconds` more."""
+        """Return a new key of the same name and scopes; the old one works for `grace_seconds` more."""
         grace = (body or RotateBody()).grace_seconds
         return answer(_made(deps.keys.rotate(key_id, grace, who.id)), status=201)
 

@@ -21,7 +21,7 @@ def anomalies_routes(deps: ApiDeps, guard: Guard) -> APIRouter:
 
     @router.post("/query", summary="Query detected anomalies")
     def query_anomalies(body: ListBody) -> Response:
-        """A page of anomalies."""
+        """Return a page of anomalies."""
         scope = scope_of(body, deps.clock(), deps.config.default_range)
         filter = filter_of(body.filter, body.search, ANOMALY_FIELDS)
         return answer(find_anomalies(deps.database, scope, filter, body.order, body.cursor, body.limit))

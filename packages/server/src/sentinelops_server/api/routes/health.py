@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 2.0
 
 
 class Probe:
-    """Asks with patience: a database that is gone can hold a connection attempt for long, a health check cannot wait for it."""
+    """Asks with patience: a database that is gone can hold a connection attempt longer than a health check waits."""
 
     def __init__(self, ask: Callable[[], bool], patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._ask = ask

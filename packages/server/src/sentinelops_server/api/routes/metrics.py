@@ -31,7 +31,7 @@ def metrics_routes(deps: ApiDeps, guard: Guard) -> APIRouter:
 
     @router.get("/summary", summary="Summary metrics")
     def get_summary(query: Annotated[SummaryQuery, Query()]) -> Response:
-        """Requests, errors, tokens, cost and latency of a scope."""
+        """Return requests, errors, tokens, cost and latency of a scope."""
         scope = scope_of(query, deps.clock(), deps.config.default_range)
         return answer(summary(deps.database, scope, filter_of(None, query.search), query.compare))
 

@@ -31,7 +31,7 @@ def people_routes(deps: ApiDeps, guard: Guard) -> APIRouter:
 
     @router.post("/sessions/query", summary="Query sessions")
     def query_sessions(body: ListBody) -> Response:
-        """A page of sessions, latest activity first (order is not taken)."""
+        """Return a page of sessions, latest activity first (order is not taken)."""
         return page(find_sessions, body)
 
     @router.get("/sessions/{session_id:path}", summary="One session with its requests")
@@ -44,7 +44,7 @@ def people_routes(deps: ApiDeps, guard: Guard) -> APIRouter:
 
     @router.post("/users/query", summary="Query users")
     def query_users(body: ListBody) -> Response:
-        """A page of users, latest activity first (order is not taken)."""
+        """Return a page of users, latest activity first (order is not taken)."""
         return page(find_users, body)
 
     @router.get("/users/{user_id:path}", summary="One user")

@@ -39,7 +39,7 @@ def requests_routes(deps: ApiDeps, guard: Guard) -> APIRouter:
 
     @router.post("/query", summary="Query requests with filters")
     def query_requests(body: ListBody) -> Response:
-        """A page of requests; full text too."""
+        """Return a page of requests; full text too."""
         scope = scope_of(body, deps.clock(), deps.config.default_range)
         filter = filter_of(body.filter, body.search)
         page = find_requests(deps.database, deps.payloads, scope, filter, body.order, body.cursor, body.limit)

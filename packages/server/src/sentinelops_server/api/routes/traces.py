@@ -22,7 +22,7 @@ def traces_routes(deps: ApiDeps, guard: Guard) -> APIRouter:
 
     @router.post("/query", summary="Query traces with filters")
     def query_traces(body: ListBody) -> Response:
-        """A page of traces; a field of requests holds when any request of the trace has it."""
+        """Return a page of traces; a field of requests holds when any request of the trace has it."""
         scope = scope_of(body, deps.clock(), deps.config.default_range)
         filter = filter_of(body.filter, body.search, TRACE_FIELDS)
         return answer(find_traces(deps.database, scope, filter, body.order, body.cursor, body.limit))
