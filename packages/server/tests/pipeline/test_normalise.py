@@ -394,12 +394,14 @@ def test_cut_attributes_are_noted() -> None:
 
 def marked(*spans: dict[str, Any], marker: DuplicateMarker | None = None) -> dict[int, str | None]:
     decoded = decode(batch(spans))
-    requests = [request for one in decoded.spans if (request := normalise(one)[0]) is not None]
-    by_key = {one.key: one for one in decoded.spans}
+    calls = [(one, request) for one in decoded.spans if (request := normalise(one)[0]) is not None]
     marker = marker or DuplicateMarker()
-    marker.mark(requests, by_key)
-    marker.remember(requests, by_key)
-    return {int.from_bytes(one.span_id, "big"): one.duplicate_of and one.duplicate_of[-1] for one in requests}
+    marker.mark(calls)
+    marker.remember(calls)
+    return {
+        int.from_bytes(request.span_id, "big"): request.duplicate_of and request.duplicate_of[-1]
+        for _, request in calls
+    }
 
 
 POOR = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o"}

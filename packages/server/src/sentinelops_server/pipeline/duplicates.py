@@ -4,100 +4,93 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
 
 from ..model import LLMRequest, Span
 
 __all__ = ["DuplicateMarker"]
 
 Key = tuple[bytes, bytes]
-_V = TypeVar("_V")
+Models = tuple[str | None, str | None]
 
 
 class DuplicateMarker:
-    """Marks duplicates within the spans at hand, and against those stored shortly before (`memory` of them).
+    """Marks duplicates within the calls at hand, and parents and children among those stored shortly before.
 
     Two spans are one call when they are of one trace and have the same response id, or when one is the other's parent
-    and both are calls of the same model.
+    and both are calls of the same model. What is stored already with the same response id, the store finds.
     """
 
     def __init__(self, memory: int = 50_000) -> None:
         self._memory = memory
         self._lock = threading.Lock()
-        self._responses: OrderedDict[tuple[bytes, str], Key] = OrderedDict()
-        self._children: OrderedDict[Key, tuple[Key, frozenset[str]]] = OrderedDict()
-        self._calls: OrderedDict[Key, frozenset[str]] = OrderedDict()
+        self._calls: OrderedDict[Key, Models] = OrderedDict()
+        self._children: OrderedDict[Key, tuple[Key, Models]] = OrderedDict()
 
-    def mark(self, requests: list[LLMRequest], spans: Mapping[Key, Span]) -> None:
-        """Set `duplicate_of` on the poorer of each pair; `spans` holds the requests' own spans by key."""
-        by_key = {(request.trace_id, request.span_id): request for request in requests}
+    def mark(self, calls: Sequence[tuple[Span, LLMRequest]]) -> None:
+        """Set `duplicate_of` on the poorer of each pair. Of two copies of one span the first one is looked at."""
+        by_key: dict[Key, LLMRequest] = {}
         by_response: dict[tuple[bytes, str], LLMRequest] = {}
-        for request in by_key.values():
-            if request.response_id:
-                key = (request.trace_id, request.response_id)
-                other = by_response.get(key)
-                by_response[key] = request if other is None else _pair(other, request)
-        for request in by_key.values():
-            parent_id = spans[(request.trace_id, request.span_id)].parent_span_id
-            parent = by_key.get((request.trace_id, parent_id)) if parent_id else None
-            if parent is not None and _models(parent) & _models(request) and not _different(parent, request):
-                _pair(parent, request)
+        for span, request in calls:
+            if by_key.setdefault((span.trace_id, span.span_id), request) is request and request.response_id:
+                answer = (span.trace_id, request.response_id)
+                other = by_response.setdefault(answer, request)
+                if other is not request:
+                    by_response[answer] = _pair(other, request)
+        for span, request in calls:
+            if span.parent_span_id is not None:
+                parent = by_key.get((span.trace_id, span.parent_span_id))
+                if parent is not None and _same_call(parent, request):
+                    _pair(parent, request)
         with self._lock:
-            for request in by_key.values():
+            for span, request in calls:
                 if request.duplicate_of is None:
-                    self._mark_by_memory(request, spans[(request.trace_id, request.span_id)])
+                    self._mark_by_memory(span, request)
 
-    def _mark_by_memory(self, request: LLMRequest, span: Span) -> None:
+    def _mark_by_memory(self, span: Span, request: LLMRequest) -> None:
         """Compare with what is stored: that cannot be changed any more, so the later one is the duplicate."""
-        own = (request.trace_id, request.span_id)
-        if own in self._calls:
-            return  # the same span again
-        found = self._responses.get((request.trace_id, request.response_id)) if request.response_id else None
-        if found is None and span.parent_span_id:
-            parent = (request.trace_id, span.parent_span_id)
-            if self._calls.get(parent, frozenset()) & _models(request):
+        own = (span.trace_id, span.span_id)
+        found = None
+        if span.parent_span_id is not None:
+            parent = (span.trace_id, span.parent_span_id)
+            models = self._calls.get(parent)
+            if models is not None and _share(models, _models(request)):
                 found = parent
         if found is None:
-            child, models = self._children.get(own, (own, frozenset()))
-            if models & _models(request):
-                found = child
-        if found is not None and found != own:
+            child = self._children.get(own)
+            if child is not None and _share(child[1], _models(request)):
+                found = child[0]
+        if found is not None and own not in self._calls:  # a span that was stored before is only sent again
             request.duplicate_of = f"{found[0].hex()}-{found[1].hex()}"
 
-    def remember(self, requests: Iterable[LLMRequest], spans: Mapping[Key, Span]) -> None:
-        """Note requests that were stored."""
+    def remember(self, calls: Iterable[tuple[Span, LLMRequest]]) -> None:
+        """Note calls that were stored."""
         with self._lock:
-            for request in requests:
+            for span, request in calls:
                 if request.duplicate_of is not None:
                     continue
-                own = (request.trace_id, request.span_id)
-                if request.response_id:
-                    _put(self._responses, (request.trace_id, request.response_id), own, self._memory)
-                models = _models(request)
-                _put(self._calls, own, models, self._memory)
-                parent_id = spans[own].parent_span_id
-                if parent_id:
-                    _put(self._children, (request.trace_id, parent_id), (own, models), self._memory)
+                own, models = (span.trace_id, span.span_id), _models(request)
+                self._calls[own] = models
+                if span.parent_span_id is not None:
+                    self._children[(span.trace_id, span.parent_span_id)] = (own, models)
+            for table in (self._calls, self._children):
+                while len(table) > self._memory:
+                    table.popitem(last=False)
 
 
-_K = TypeVar("_K")
+def _models(request: LLMRequest) -> Models:
+    return (request.model, request.response_model)
 
 
-def _put(table: OrderedDict[_K, _V], key: _K, value: _V, limit: int) -> None:
-    table[key] = value
-    if len(table) > limit:
-        table.popitem(last=False)
+def _share(one: Models, other: Models) -> bool:
+    return any(name is not None and name != "unknown" and name in other for name in one)
 
 
-def _models(request: LLMRequest) -> frozenset[str]:
-    names = {request.model, request.response_model} - {None, "unknown"}
-    return frozenset(name for name in names if name)
-
-
-def _different(one: LLMRequest, other: LLMRequest) -> bool:
-    """Two answers with ids of their own are two calls, whatever their spans' relation."""
-    return bool(one.response_id and other.response_id and one.response_id != other.response_id)
+def _same_call(parent: LLMRequest, child: LLMRequest) -> bool:
+    """Whether parent and child saw one call: two answers with ids of their own are two calls."""
+    if parent.response_id and child.response_id and parent.response_id != child.response_id:
+        return False
+    return _share(_models(parent), _models(child))
 
 
 def _pair(outer: LLMRequest, inner: LLMRequest) -> LLMRequest:

@@ -140,9 +140,9 @@ class Pipeline:
         return Item(span, request, payload)
 
     def _mark_duplicates(self, works: list[Work]) -> None:
-        requests, spans = _requests_of(works)
-        if requests:
-            self._duplicates.mark(requests, spans)
+        calls = [call for work in works if work.signal == "spans" for call in _calls(work.items)]
+        if calls:
+            self._duplicates.mark(calls)
 
     def _store_all(self, works: list[Work], now: int) -> list[tuple[Work, SentinelOpsError | None]]:
         """Write all in one commit; if the store cannot take the whole, divide until the culprit stands alone."""
@@ -223,11 +223,9 @@ class Pipeline:
             self._meter.count(work.signal, "stored", len(fresh))
             self._meter.count(work.signal, "duplicate", len(items) - len(fresh))
             if work.signal == "spans":
-                requests = [item.request for item in fresh if item.request is not None]
-                self._meter.observe(requests)
-                self._duplicates.remember(
-                    requests, {item.record.key: item.record for item in fresh if isinstance(item.record, Span)}
-                )
+                calls = _calls(fresh)
+                self._meter.observe([request for _, request in calls])
+                self._duplicates.remember(calls)
             elif work.signal == "metric_points":
                 self._meter.observe_points(item.record for item in fresh)  # type: ignore[misc]
 
@@ -239,18 +237,10 @@ class Pipeline:
 
 def _key(item: Item) -> object:
     record = item.record
-    if isinstance(record, Span):
-        return record.key
+    if type(record) is Span:
+        return (record.trace_id, record.span_id)
     return getattr(record, "record_id", None) or getattr(record, "point_id", None)
 
 
-def _requests_of(works: list[Work]) -> tuple[list[LLMRequest], dict[tuple[bytes, bytes], Span]]:
-    requests: dict[tuple[bytes, bytes], LLMRequest] = {}
-    spans: dict[tuple[bytes, bytes], Span] = {}
-    for work in works:
-        for item in work.items:
-            if item.request is not None and isinstance(item.record, Span):
-                # of the same span sent twice the first one is stored
-                requests.setdefault(item.record.key, item.request)
-                spans.setdefault(item.record.key, item.record)
-    return list(requests.values()), spans
+def _calls(items: list[Item]) -> list[tuple[Span, LLMRequest]]:
+    return [(item.record, item.request) for item in items if item.request is not None and type(item.record) is Span]

@@ -121,6 +121,8 @@ CONCEPTS: dict[str, tuple[str, ...]] = {
     "body.output": (semconv.OUTPUT, "traceloop.entity.output"),
 }
 CONCEPT_OF = {name: (concept, rank) for concept, names in CONCEPTS.items() for rank, name in enumerate(names)}
+USAGE_NAMES = {concept: concept[6:] for concept in CONCEPTS if concept.startswith("usage.")}
+BODIES = frozenset(name for concept, names in CONCEPTS.items() if concept.startswith("body.") for name in names)
 PARAMETERS = {
     "gen_ai.openai.request.seed": "seed",
     "llm.request.max_tokens": "max_tokens",
@@ -190,36 +192,41 @@ def _gather(attributes: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
     for key, value in attributes.items():
         hit = CONCEPT_OF.get(key)
         if hit is None:
-            if key.startswith(_PREFIXES):
-                _prefixed(key, value, reading)
-            elif key in PARAMETERS:
-                reading.parameters.setdefault(PARAMETERS[key], value)
+            _unlisted(key, value, reading)
             continue
         concept, rank = hit
         if value is None or value == "":
             continue
-        if rank < ranks.get(concept, 99):
-            ranks[concept] = rank
+        if rank == 0 or concept not in found or rank < ranks.get(concept, 0):
             found[concept] = value
-        if concept.startswith("body."):
+            if rank:
+                ranks[concept] = rank
+            else:
+                ranks.pop(concept, None)
+        if key in BODIES:
             reading.bodies.append(key)
     return found
 
 
-_PREFIXES = (
-    "gen_ai.request.",
-    semconv.METADATA_PREFIX,
-    semconv.REDACTIONS_PREFIX,
-    "gen_ai.prompt.",
-    "gen_ai.completion.",
-)
+MAX_PARAMETERS = 64
+
+
+def _unlisted(key: str, value: Any, reading: Reading) -> None:
+    """Take what is told by the beginning of its name."""
+    if key.startswith("gen_ai.request."):
+        if len(reading.parameters) < MAX_PARAMETERS:
+            reading.parameters[key[15:]] = value
+    elif key.startswith(_PREFIXES):
+        _prefixed(key, value, reading)
+    elif key in PARAMETERS:
+        reading.parameters.setdefault(PARAMETERS[key], value)
+
+
+_PREFIXES = (semconv.METADATA_PREFIX, semconv.REDACTIONS_PREFIX, "gen_ai.prompt.", "gen_ai.completion.")
 
 
 def _prefixed(key: str, value: Any, reading: Reading) -> None:
-    if key.startswith("gen_ai.request."):
-        if len(reading.parameters) < 64:
-            reading.parameters[key[15:]] = value
-    elif key.startswith(semconv.METADATA_PREFIX):
+    if key.startswith(semconv.METADATA_PREFIX):
         reading.metadata[key[len(semconv.METADATA_PREFIX) :]] = value
     elif key.startswith(semconv.REDACTIONS_PREFIX):
         if count := as_count(value):
@@ -273,12 +280,14 @@ def _call(found: Mapping[str, Any], reading: Reading, span: Span) -> None:
     reading.server_address = as_text(found.get("server"))
     tier = as_text(found.get("tier"))
     reading.service_tier = None if tier == "auto" else tier
-    reasons = as_words(found.get("finish"))
-    reading.finish_reason = reasons[0] if reasons else None
+    if "finish" in found:
+        reasons = as_words(found["finish"])
+        reading.finish_reason = reasons[0] if reasons else None
     usage = reading.usage
     for concept, value in found.items():
-        if concept.startswith("usage.") and (count := as_count(value)) is not None:
-            usage[concept[6:]] = count
+        name = USAGE_NAMES.get(concept)
+        if name is not None and (count := as_count(value)) is not None:
+            usage[name] = count
     if "cache_write" not in usage and ("cache_write_5m" in usage or "cache_write_1h" in usage):
         usage["cache_write"] = usage.get("cache_write_5m", 0) + usage.get("cache_write_1h", 0)
     reading.exclusive_input = _is_exclusive(span, reading)
@@ -319,10 +328,12 @@ def _content(found: Mapping[str, Any], reading: Reading, span: Span) -> None:
     """Message bodies: attributes first, then flattened ones, then events; the first that has a list gives it."""
     content = reading.content
     if reading.bodies:
-        for concept, reader in _BODY_READERS.items():
-            if concept in found and (value := reader(found[concept])) not in (None, []):
-                content[concept[5:]] = value
-        _flattened(reading, span)
+        for concept, value in found.items():
+            reader = _BODY_READERS.get(concept)
+            if reader is not None and (content_value := reader(value)) not in (None, []):
+                content[concept[5:]] = content_value
+        if len(reading.bodies) > len(content):
+            _flattened(reading, span)
     if span.events:
         events: dict[str, Any] = {}
         for event in span.events:
