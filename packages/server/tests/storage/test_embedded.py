@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from sentinelops_server.errors import Permanent, Temporary
+from sentinelops_server.storage import postmaster
 from sentinelops_server.storage.embedded import EmbeddedPostgres, running_url
 from sentinelops_server.storage.postmaster import processes_in
 
@@ -177,6 +178,23 @@ def test_a_stale_pid_file_of_a_number_that_lives_again(server: EmbeddedPostgres,
     (folder / "postgres" / "postmaster.pid").write_text("\n".join(content))
     server.start()
     assert server.alive()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives itself up")
+@pytest.mark.parametrize(
+    ("permitted", "capability"), [(1 << 2 | 1 << 1 | 1 << 8, 2), (1 << 1 | 1 << 8, 1), (1 << 1, None)]
+)
+def test_the_least_capability_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, permitted: int, capability: int | None
+) -> None:
+    monkeypatch.setattr(postmaster, "_permitted_capabilities", lambda: permitted)
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    if capability is None:
+        with pytest.raises(Permanent, match="cannot reach"):
+            postmaster.account_for([closed / "data"])
+    else:
+        assert postmaster.account_for([closed / "data"]).capability == capability
 
 
 def test_a_cluster_half_made_is_made_again(server: EmbeddedPostgres, folder: Path) -> None:

@@ -63,12 +63,12 @@ def account_for(paths: list[Path]) -> Account:
         return Account(entry.pw_uid, entry.pw_gid)
     permitted = _permitted_capabilities()
     for capability in (launch.CAP_DAC_READ_SEARCH, launch.CAP_DAC_OVERRIDE):
-        if permitted >> capability & 1:
+        if permitted >> capability & 1 and permitted >> launch.CAP_SETPCAP & 1:
             return Account(entry.pw_uid, entry.pw_gid, capability)
     closed = next(path for path in paths if not _passable(path, entry))
     raise Permanent(
         f"the user {entry.pw_name}, as whom PostgreSQL must run, cannot reach {closed}, and "
-        "the capability CAP_DAC_READ_SEARCH is not ours to give: "
+        "the capabilities CAP_DAC_READ_SEARCH and CAP_SETPCAP are not ours to give it: "
         "use a data folder below folders that others may pass, or do not run as root"
     )
 
