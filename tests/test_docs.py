@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 import typer
@@ -75,7 +75,9 @@ def routes() -> list[tuple[str, str]]:
 
 def test_every_route_is_in_the_api_page() -> None:
     text = page("api.md")
-    missing = [f"{method} {path}" for method, path in routes() if not re.search(rf"{method} (/api/v1)?{path}\b", text)]
+    missing = [
+        f"{method} {path}" for method, path in routes() if not re.search(rf"{method} (/api/v1)?{path}(?![\w/{{])", text)
+    ]
     assert missing == []
 
 
@@ -88,11 +90,29 @@ def test_every_metric_is_in_the_metrics_page() -> None:
     assert sorted(name for name in families if name not in text) == []
 
 
+def sdk_options() -> set[str]:
+    """What configure() takes: its parameters, and the members of the TypedDict that its **options are."""
+    import sentinelops
+
+    hints = get_type_hints(sentinelops.configure, include_extras=True)
+    named = set(inspect.signature(sentinelops.configure).parameters) - {"options"}
+    return named | set(get_args(hints["options"])[0].__annotations__)
+
+
+def test_the_sdks_variables_are_no_misspelt_settings_of_the_server() -> None:
+    from sentinelops_server.settings import SDK_NAMES, SETTINGS
+
+    ours = {setting.variable for setting in SETTINGS}
+    variables = {f"SENTINELOPS_{option.upper()}" for option in sdk_options()}
+    assert variables - SDK_NAMES == set()
+    assert ours & SDK_NAMES == set()
+
+
 def test_every_option_of_the_sdk_is_in_its_page() -> None:
     import sentinelops
 
     text = page("sdk.md")
-    options = [name for name in inspect.signature(sentinelops.configure).parameters]
+    options = sdk_options()
     assert sorted(name for name in options if f"`{name}" not in text) == []
     assert sorted(name for name in sentinelops.__all__ if name not in text) == []
 

@@ -27,11 +27,36 @@ from sentinelops_server.web.deps import WebConfig
 
 __all__ = ["SETTINGS", "ServerConfig", "Setting", "Settings", "SettingsError", "load", "shown"]
 
-# The SDK's own variables may stand in the same environment; they are no misspelling of ours.
-SDK_PREFIXES = ("SENTINELOPS_SDK_",)
+# The SDK's own variables may stand in the same environment; they are no misspelling of ours. A test compares the lists.
 SDK_NAMES = frozenset(
-    f"SENTINELOPS_{word}"
-    for word in ("APPLICATION", "ENVIRONMENT", "ENDPOINT", "API_KEY", "CAPTURE", "SPOOL_DIR", "DISABLED", "CI", "CACHE")
+    f"SENTINELOPS_{name}"
+    for name in [
+        "API_KEY",
+        "APPLICATION",
+        "CAPTURE_CONTENT",
+        "CAPTURE_MEMORY",
+        "CERTIFICATE",
+        "COMPRESSION",
+        "DISABLED",
+        "ENDPOINT",
+        "ENVIRONMENT",
+        "EXIT_TIMEOUT_SECONDS",
+        "HEADERS",
+        "MAX_BATCH_SPANS",
+        "MAX_CONTENT_CHARS",
+        "MAX_QUEUE_BYTES",
+        "MAX_QUEUE_SPANS",
+        "METRICS",
+        "METRICS_INTERVAL_SECONDS",
+        "RETRY_MAX_SECONDS",
+        "SCHEDULE_DELAY_SECONDS",
+        "SPOOL_DIR",
+        "SPOOL_MAX_BYTES",
+        "STRICT",
+        "TIMEOUT_SECONDS",
+        "CI",
+        "CACHE",
+    ]
 )
 
 
@@ -126,7 +151,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every room's Config. `warnings` are for the person who started the server, `given` the variables that were set."""
+    """Every room's Config. `warnings` are for who started the server, `given` the variables that were set."""
 
     server: ServerConfig
     postgres: PostgresConfig
@@ -246,8 +271,6 @@ def _misspelt(environ: Mapping[str, str]) -> list[str]:
     found = []
     for variable in sorted(environ):
         if not variable.startswith("SENTINELOPS_") or variable in known or variable in SDK_NAMES:
-            continue
-        if variable.startswith(SDK_PREFIXES):
             continue
         near = difflib.get_close_matches(variable, known, n=1, cutoff=0.8)
         if near:
