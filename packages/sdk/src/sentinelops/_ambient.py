@@ -21,9 +21,10 @@ def attributes() -> dict[str, Any] | None:
 class context:  # noqa: N801 - a verb of the public API, used as `with context(...)`
     """`with context(session="s1", user="u1", tags=["beta"], metadata={"plan": "pro"}): ...`, or `async with`.
 
-    Every span started inside (in this task, in tasks it starts, in threads made with `propagate` or our ThreadPoolExecutor)
-    carries them. Nested contexts add: an inner session or user replaces the outer one, tags are united, metadata merged.
-    Metadata values are str, int, float or bool; others are kept as text. Never raises over what it is given.
+    Every span started inside (in this task, in tasks it starts, in threads made with `propagate` or our
+    ThreadPoolExecutor) carries them. Nested contexts add: an inner session or user replaces the outer one, tags are
+    united, metadata merged. Metadata values are str, int, float or bool; others are kept as text. Never raises over
+    what it is given.
     """
 
     def __init__(

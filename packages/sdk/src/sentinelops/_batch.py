@@ -1,4 +1,4 @@
-"""What waits to be exported: ended spans by reference, bounded by count and by bytes, with the clock that says when they are due."""
+"""What waits to be exported: ended spans by reference, bounded by count and by bytes."""
 
 from __future__ import annotations
 

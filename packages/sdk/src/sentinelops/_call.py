@@ -75,9 +75,9 @@ class CallRecord:
 # Returns attributes by semconv name; None values are left out. Values: str, bool, int, float, lists of these. For the
 # content attributes (semconv INPUT_MESSAGES, OUTPUT_MESSAGES, SYSTEM_INSTRUCTIONS, TOOL_DEFINITIONS, TOOL_CALL_*,
 # INPUT, OUTPUT, RETRIEVAL_DOCUMENTS) return plain Python structures (lists of {"role", "parts": [...]}), not JSON:
-# the core leaves them out, redacts, truncates, replaces images and audio by hash and size, and serialises, as configured.
-# The core itself sets operation, provider, request model (describe may override all three), stream flag, server address,
-# time to first chunk, error.type and status, outcome and memory.
+# the core leaves them out, redacts, truncates, replaces images and audio by hash and size, and serialises.
+# The core itself sets operation, provider, request model (describe may override all three), stream flag, server
+# address, time to first chunk, error.type and status, outcome and memory.
 Describe = Callable[[CallRecord], Mapping[str, Any]]
 
 
@@ -156,7 +156,7 @@ def start_call(  # noqa: PLR0913 - the facts of a call, all but three by name
     server_port: int | None = None,
     streaming: bool = False,
 ) -> Call | None:
-    """Begin a model call under the current context; None when the SDK is off or this call is suppressed. Never raises."""
+    """Begin a model call under the current context; None when the SDK is off or the call suppressed. Never raises."""
     runtime = _runtime.current
     if runtime is None:
         return None

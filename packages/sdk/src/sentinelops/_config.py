@@ -1,4 +1,4 @@
-"""What the SDK was told: explicit options, then SENTINELOPS_*, then OTEL_*; checked once, frozen. The only reader of the environment."""
+"""What the SDK was told: options, then SENTINELOPS_*, then OTEL_*; checked once, frozen."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ class Config:
     """Settings of the SDK, valid by construction; ValueError says what is wrong and how to put it right.
 
     application, environment: None leaves what the OpenTelemetry resource says. traces_url, metrics_url: full addresses.
-    *_seconds: seconds. max_queue_bytes: what waits to be sent, before (estimated) and after encoding. spool_dir: None = no spool.
+    *_seconds: seconds. max_queue_bytes: what waits to be sent, before (estimated) and after encoding. spool_dir: None =
+    no spool.
     """
 
     application: str | None = None

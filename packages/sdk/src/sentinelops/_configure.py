@@ -36,14 +36,14 @@ def configure(
 ) -> None:
     """Start the SDK: say who the application is and where its telemetry goes.
 
-    application, environment: names on every span (else OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES). endpoint: address of
-    the OTLP/HTTP receiver without /v1/traces, default http://localhost:4318. api_key: ingest key. capture_content: "redact"
-    (default), "on" or "off". The rest, with units and defaults: docs/sdk.md. Each option can also be set as SENTINELOPS_<OPTION>;
-    explicit wins over SENTINELOPS_*, that over the standard OTEL_*.
+    application, environment: names on every span (else OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES). endpoint: address
+    of the OTLP/HTTP receiver without /v1/traces, default http://localhost:4318. api_key: ingest key. capture_content:
+    "redact" (default), "on" or "off". The rest, with units and defaults: docs/sdk.md. Each option can also be set as
+    SENTINELOPS_<OPTION>; explicit wins over SENTINELOPS_*, that over the standard OTEL_*.
 
-    A TracerProvider that the application has set is kept and ours joins as a processor (call configure() after it is set);
-    else one is created and set. Calling again with the same options changes nothing; with others, what is queued is sent
-    the old way (at most exit_timeout_seconds), then the new options hold.
+    A TracerProvider that the application has set is kept and ours joins as a processor (call configure() after it is
+    set); else one is created and set. Calling again with the same options changes nothing; with others, what is queued
+    is sent the old way (at most exit_timeout_seconds), then the new options hold.
 
     Raises ValueError for an option that cannot be right, naming the cause and the fix. Nothing else, now or later.
     """

@@ -1,4 +1,4 @@
-"""Message bodies on their way out: left out, redacted, truncated, images and audio replaced by hash and size. Standard library only."""
+"""Message bodies on their way out: left out, redacted, truncated; images and audio replaced by hash and size."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from . import privacy, semconv
 CONTENT_ATTRIBUTES = frozenset(
     {
         semconv.INPUT_MESSAGES, semconv.OUTPUT_MESSAGES, semconv.SYSTEM_INSTRUCTIONS, semconv.TOOL_DEFINITIONS,
-        semconv.TOOL_CALL_ARGUMENTS, semconv.TOOL_CALL_RESULT, semconv.RETRIEVAL_DOCUMENTS, semconv.INPUT, semconv.OUTPUT,
+        semconv.TOOL_CALL_ARGUMENTS, semconv.TOOL_CALL_RESULT, semconv.RETRIEVAL_DOCUMENTS, semconv.INPUT,
+        semconv.OUTPUT,
     }
 )  # fmt: skip
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}\Z")
@@ -74,7 +75,7 @@ class ContentPolicy:
         self._seen_chars = 0
 
     def redact(self, text: str) -> tuple[str, dict[str, int]]:
-        """As privacy.redact; the turns of a conversation come by again and again, so the last million characters are known."""
+        """As privacy.redact; the turns of a conversation come by again and again, so they are known for a while."""
         known = self._seen.get(text)
         if known is None:
             known = privacy.redact(text)

@@ -1,4 +1,4 @@
-"""Spans to OTLP protobuf, straight into upb messages: half the time of the generic encoder, which the export thread shares with the host."""
+"""Spans to OTLP protobuf, straight into upb messages: half the time of the generic encoder."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class SpanEncoder:
         return scope_spans
 
     def resource(self, resource: Resource) -> bytes:
-        """An encoded ResourceSpans that holds the resource only; each is encoded once (an application has one or two)."""
+        """An encoded ResourceSpans that holds the resource only; each is encoded once."""
         known = self._resources.get(id(resource))
         if known is not None and known[0] is resource:
             return known[1]

@@ -1,4 +1,4 @@
-"""The export thread: takes ended spans, works out what they say, encodes, compresses and sends them, and counts every one.
+"""The export thread: takes ended spans, works out what they say, encodes and sends them, and counts every one.
 
 A daemon thread, started with the first span, that sleeps while there is nothing to do. The host's threads only append.
 """
@@ -35,7 +35,8 @@ SCOPE_NAME = "sentinelops"
 class Exporter:
     """Owns the queue, the thread and the sender.
 
-    resource: gives the provider's resource, for metrics. `offer` is the hot path; everything else happens in the thread.
+    resource: gives the provider's resource, for metrics. `offer` is the hot path; everything else happens in the
+    thread.
     """
 
     def __init__(self, config: Config, resource: Callable[[], Resource]) -> None:
@@ -89,10 +90,10 @@ class Exporter:
         if not kept:
             STATS.dropped("shutdown" if closed else "queue_full")
             if not closed:
-                warn_once("queue_full", "sentinelops: spans arrive faster than %s takes them; the newest are dropped and counted (stats()).", self._config.traces_url)  # fmt: skip
+                warn_once("queue_full", "sentinelops: spans arrive faster than %s takes them; the newest are dropped and counted (stats()).", self._config.traces_url)  # fmt: skip  # noqa: E501
 
     def flush(self, timeout_seconds: float = 10.0) -> bool:
-        """Send what is queued, now; whether all of it was sent or dropped in time. A server's Retry-After still holds."""
+        """Send what is queued, now; whether all of it was sent or dropped in time. Retry-After still holds."""
         deadline = time.monotonic() + timeout_seconds
         with self._condition:
             self._sender.forget_backoff()

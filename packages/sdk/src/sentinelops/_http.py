@@ -53,7 +53,7 @@ class Answer:
 
 
 def backoff_seconds(attempt: int, chance: float) -> float:
-    """How long to wait before attempt number `attempt` (from 1): doubling from 0.5 s to 30 s, spread by chance in 0..1."""
+    """How long to wait before attempt number `attempt` (from 1): from 0.5 s to 30 s, spread by chance in 0..1."""
     return float(min(30.0, 0.5 * 2 ** min(attempt - 1, 10)) * (0.5 + chance / 2))
 
 

@@ -1,4 +1,4 @@
-"""The standard client metrics, counted from the spans that pass, and the SDK's own ledger, as cumulative OTLP metrics."""
+"""The standard client metrics, counted from passing spans, and the SDK's own ledger, as cumulative OTLP metrics."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Histogram:
 
 
 class ClientMetrics:
-    """gen_ai.client.* histograms by the dimensions of the conventions; at most a thousand series each, then one overflow."""
+    """gen_ai.client.* histograms by the conventions' dimensions; a thousand series each, then one overflow."""
 
     def __init__(self) -> None:
         self.series: dict[str, dict[Key, Histogram]] = {
@@ -92,7 +92,7 @@ _UNITS = {
 
 
 def encode(resource: bytes, stats: StatsSnapshot, started_ns: int, client: ClientMetrics) -> bytes:
-    """An OTLP metrics request. resource: an encoded ResourceSpans without spans (its resource field has the same number)."""
+    """An OTLP metrics request. resource: an encoded ResourceSpans without spans, whose fields have the same numbers."""
     now = time.time_ns()
     request = ExportMetricsServiceRequest()
     container = request.resource_metrics.add()

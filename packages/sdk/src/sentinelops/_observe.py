@@ -34,9 +34,10 @@ def observe(
     """Make every call of a function a span: `@observe`, or `@observe(name="search", type="tool")`.
 
     For functions, generators, async functions, async generators and methods of all kinds; signature and behaviour stay.
-    A generator's span lasts from the first item asked for to the last one or to its close; an early close is "cancelled",
-    not an error. Arguments and result are captured as configure(capture_content=...) says, unless switched off here; of a
-    generator, the items (the first 1,000) are the output. TypeError for what cannot be wrapped, such as a class.
+    A generator's span lasts from the first item asked for to the last one or to its close; an early close is
+    "cancelled", not an error. Arguments and result are captured as configure(capture_content=...) says, unless switched
+    off here; of a generator, the items (the first 1,000) are the output. TypeError for what cannot be wrapped, such as
+    a class.
     """
 
     def decorate(target: Any) -> Any:

@@ -33,14 +33,15 @@ def record(
 ) -> Recorder:
     """`with record(provider="acme", model="large") as call: ...` (or `async with`): a model call told by hand.
 
-    Say what is known with call.prompt, first_token, completion, usage, finish_reason, parameters; the times are taken by
-    themselves. The exception that leaves the block is recorded and goes on. operation: chat, text_completion, embeddings ...
+    Say what is known with call.prompt, first_token, completion, usage, finish_reason, parameters; the times are taken
+    by themselves. The exception that leaves the block is recorded and goes on. operation: chat, text_completion,
+    embeddings ...
     """
     return Recorder(operation, provider, model, (streaming, server_address, server_port))
 
 
 class Recorder:
-    """A model call under way. Methods never raise, may be called when the SDK is off, and replace what they said before."""
+    """A model call under way. Methods never raise, may be called when the SDK is off, and replace what was said."""
 
     def __init__(
         self, operation: str, provider: str, model: str, rest: tuple[bool, str | None, int | None] = (False, None, None)
@@ -54,7 +55,7 @@ class Recorder:
         self._facts: dict[str, Any] = {}
 
     def prompt(self, messages: Any) -> None:
-        """What goes to the model: a text, or a list of {"role", "content"} messages (content: text or a list of parts)."""
+        """What goes to the model: a text, or a list of {"role", "content"} messages (content: text or parts)."""
         self._prompt = list(messages) if isinstance(messages, list | tuple) else messages
 
     def completion(self, messages: Any) -> None:
@@ -69,8 +70,9 @@ class Recorder:
     def usage(self, **tokens: int | None) -> None:
         """Tokens as the provider counts them; None is unknown.
 
-        prompt_tokens (cached ones included), completion_tokens (reasoning included), cache_read_tokens, cache_write_tokens,
-        reasoning_tokens, audio_prompt_tokens, audio_completion_tokens. Other names are kept as sentinelops.metadata.
+        prompt_tokens (cached ones included), completion_tokens (reasoning included), cache_read_tokens,
+        cache_write_tokens, reasoning_tokens, audio_prompt_tokens, audio_completion_tokens. Other names are kept as
+        sentinelops.metadata.
         """
         with guard("record.usage"):
             for name, count in tokens.items():

@@ -1,4 +1,4 @@
-"""Sends batches and says what became of them: sent, refused, to be tried later, spooled; with one clear warning per kind."""
+"""Sends batches and says what became of them: sent, refused, to be tried later, spooled; one warning per kind."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Sender:
             try:
                 self._spool = Spool(self._config.spool_dir, self._config.spool_max_bytes)
             except OSError as error:
-                warn_once("spool", "sentinelops: the spool %s cannot be used (%s); spans wait in memory only.", self._config.spool_dir, error.strerror)  # fmt: skip
+                warn_once("spool", "sentinelops: the spool %s cannot be used (%s); spans wait in memory only.", self._config.spool_dir, error.strerror)  # fmt: skip  # noqa: E501
 
     @property
     def has_spool(self) -> bool:
@@ -82,7 +82,7 @@ class Sender:
             STATS.spooled(batch.spans)
         else:
             STATS.dropped("spool_full", batch.spans)
-            warn_once("spool_full", "sentinelops: the spool %s is full or cannot be written; spans are dropped and counted.", self._config.spool_dir)  # fmt: skip
+            warn_once("spool_full", "sentinelops: the spool %s is full or cannot be written; spans are dropped and counted.", self._config.spool_dir)  # fmt: skip  # noqa: E501
         return True
 
     def send_spooled(self) -> bool:
@@ -93,7 +93,7 @@ class Sender:
             spans = self._spool.forget()
             STATS.spooled(-spans)
             STATS.dropped("spool_corrupt", spans)
-            warn_once("spool_corrupt", "sentinelops: a file in the spool %s was corrupt or gone; it is counted as dropped.", self._config.spool_dir)  # fmt: skip
+            warn_once("spool_corrupt", "sentinelops: a file in the spool %s was corrupt or gone; it is counted as dropped.", self._config.spool_dir)  # fmt: skip  # noqa: E501
             return True
         if self._spool_tries:
             STATS.retried(spooled.spans)
@@ -143,7 +143,7 @@ class Sender:
             self.answering = False  # no time for another attempt
         elif self._failures == 1:
             reason = f"it answered {answer.status}" if answer.status else answer.problem
-            warn_once("unreachable", "sentinelops: %s does not take spans (%s); they wait and are sent again.", self._config.traces_url, reason)  # fmt: skip
+            warn_once("unreachable", "sentinelops: %s does not take spans (%s); they wait and are sent again.", self._config.traces_url, reason)  # fmt: skip  # noqa: E501
         return True
 
     def _account(self, answer: Answer, spans: int) -> None:
@@ -171,7 +171,7 @@ class Sender:
             return 0
         rejected = min(max(partial.rejected_spans, 0), spans)
         if rejected:
-            warn_once("partial", "sentinelops: %s refused %d of %d spans: %s", self._config.traces_url, rejected, spans, partial.error_message[:300])  # fmt: skip
+            warn_once("partial", "sentinelops: %s refused %d of %d spans: %s", self._config.traces_url, rejected, spans, partial.error_message[:300])  # fmt: skip  # noqa: E501
         return rejected
 
     def send_metrics(self, body: bytes) -> None:
@@ -181,7 +181,7 @@ class Sender:
             headers["Content-Encoding"] = "gzip"
         answer = self._metrics_connection.post(_path(self._metrics), body, headers)
         if not answer.ok and not answer.retryable:
-            warn_once("metrics", "sentinelops: %s refuses metrics (%d); set metrics=False to send none.", self._config.metrics_url, answer.status)  # fmt: skip
+            warn_once("metrics", "sentinelops: %s refuses metrics (%d); set metrics=False to send none.", self._config.metrics_url, answer.status)  # fmt: skip  # noqa: E501
 
     def forget_backoff(self) -> None:
         """Someone wants everything sent now: try at once, unless the server itself asked for patience."""

@@ -63,7 +63,7 @@ class StepRecord:
 
 
 class ActiveSpan:
-    """A step under way; what `with span(...) as step` gives. Its methods never raise and may be called when the SDK is off."""
+    """A step under way; what `with span(...) as step` gives. Methods never raise, also when the SDK is off."""
 
     __slots__ = ("_context", "_ended", "_name", "_runtime", "_span", "_token", "record")
 
@@ -167,7 +167,8 @@ class ActiveSpan:
 def span(name: str, *, type: str = "chain", input: Any = None, metadata: Mapping[str, Any] | None = None) -> ActiveSpan:  # noqa: A002
     """`with span("search", type="retrieval") as step: ...` (or `async with`): a step of the application as a span.
 
-    type: agent, tool, chain, retrieval, or any word of yours. The exception that leaves the block is recorded and goes on.
+    type: agent, tool, chain, retrieval, or any word of yours. The exception that leaves the block is recorded and goes
+    on.
     """
     step = ActiveSpan(name, type)
     if input is not None:

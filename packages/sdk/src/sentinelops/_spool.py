@@ -1,4 +1,4 @@
-"""Batches that wait on disk while the server is away: bounded, private to the user, replayed in order, corrupt files passed over."""
+"""Batches that wait on disk while the server is away: bounded, private to the user, replayed in order."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ R = TypeVar("R")
 def propagate(function: Callable[P, R]) -> Callable[P, R]:
     """The same function, running under the context of the moment propagate() was called, in whatever thread.
 
-    `Thread(target=propagate(work))`, `loop.run_in_executor(None, propagate(work))`. May be called many times, at once too.
+    `Thread(target=propagate(work))`, `loop.run_in_executor(None, propagate(work))`. May be called many times, at once
+    too.
     """
     context = contextvars.copy_context()
 

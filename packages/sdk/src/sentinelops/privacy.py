@@ -1,10 +1,11 @@
 """Secrets and personal data in text: detectors shared by the SDK (redaction at the source) and the server's pipeline.
 
-Standard library only. Every pattern is also a valid RE2 pattern (no lookaround, no backreference, ASCII classes), so the
-server may compile the same detectors into one google-re2 Set. Time is linear in the text: every repetition is bounded or
-followed by something its own class excludes, and hostile input is tested.
+Standard library only. Every pattern is also a valid RE2 pattern (no lookaround, no backreference, ASCII classes), so
+the server may compile the same detectors into one google-re2 Set. Time is linear in the text: every repetition is
+bounded or followed by something its own class excludes, and hostile input is tested.
 """
 
+# ruff: noqa: E501 - a pattern reads better on one line
 from __future__ import annotations
 
 import re
@@ -25,13 +26,14 @@ class Match(NamedTuple):
 class Detector:
     """One kind of private text.
 
-    name: unique. type: what the mark says, `[type]`. pattern: RE2-compatible; where it has a group 1, only that group is
-    private (the rest is its context). check: a matched text (of the group) it returns False for is left alone.
+    name: unique. type: what the mark says, `[type]`. pattern: RE2-compatible; where it has a group 1, only that group
+    is private (the rest is its context). check: a matched text (of the group) it returns False for is left alone.
 
     How `find` saves itself the search; who compiles the patterns into a set of their own needs none of it:
-    literals: every match holds one of these (in lower case when `folded`). before: a match starts at most so many characters
-    before its literal, 0: with it; None: the whole text is searched. number: a match lies in a run of so many digits and
-    separators at least. token: a match holds no blank and at least 18 characters (of those with `before` 0 and not folded).
+    literals: every match holds one of these (in lower case when `folded`). before: a match starts at most so many
+    characters before its literal, 0: with it; None: the whole text is searched. number: a match lies in a run of so
+    many digits and separators at least. token: a match holds no blank and at least 18 characters (of those with
+    `before` 0 and not folded).
     """
 
     name: str
