@@ -68,7 +68,7 @@ def attributes_of(pairs: Iterable[Any]) -> dict[str, Any]:
             result[key] = value.int_value
         else:
             result[key] = value_of(value)
-    if any("\x00" in key for key in result):
+    if "\x00" in "".join(result):
         result = {key.replace("\x00", "�"): value for key, value in result.items()}
     return result
 

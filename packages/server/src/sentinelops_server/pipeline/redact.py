@@ -15,6 +15,8 @@ from ..model import LLMRequest, LogRecord, Payload, Span, SpanEvent, SpanLink
 __all__ = ["RedactConfig", "Redactor", "RedactorFailed"]
 
 WITHHELD = "[withheld: redaction failed]"
+# no private text is shorter (a@b.co)
+SHORTEST = 6
 # every text ends in this, and the last pattern of the set finds it: an answer without it means that the set gave up
 CANARY = "\x1e\x1fend"
 
@@ -210,17 +212,22 @@ def _collect(value: Any, texts: list[str]) -> None:
         if "\\" in value and _is_json_text(value):
             _collect(_inner(value), texts)
     elif kind is dict:
-        for key, item in value.items():
-            texts.append(key)
-            if type(item) is str and "\\" not in item:
-                texts.append(item)
-            else:
-                _collect(item, texts)
+        _collect_dict(value, texts)
     elif kind is list or kind is tuple:
         for item in value:
             _collect(item, texts)
-    elif kind is int and (value > 99_999_999 or value < -99_999_999):
+    elif kind is int and not -99_999_999 <= value <= 99_999_999:
         texts.append(str(value))  # a card number may come as a number
+
+
+def _collect_dict(value: dict[str, Any], texts: list[str]) -> None:
+    for key, item in value.items():
+        if len(key) >= SHORTEST:
+            texts.append(key)
+        if type(item) is not str or "\\" in item:
+            _collect(item, texts)
+        elif len(item) >= SHORTEST:
+            texts.append(item)
 
 
 def _replace(value: Any, detectors: Sequence[privacy.Detector], counts: dict[str, int]) -> Any:
