@@ -29,7 +29,7 @@ class Watch:
     """Hangs on one HTTP answer until the end, which also undoes the cycle between the two.
 
     The reference is a strong one: the collector clears weak ones before it closes a forgotten reader, whose `close` must
-    still reach the answer. A forgotten answer goes with its stream, which is a cycle of the client's own.
+    still reach the answer. A forgotten one goes with its stream, a cycle of the client's own.
     """
 
     __slots__ = ("_exchange", "_passage", "_reading", "_response")
