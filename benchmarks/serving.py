@@ -103,9 +103,11 @@ def serve(folder: str | None = None) -> Served:
     ports = ["--port", "0", "--otlp-http-port", "0", "--otlp-grpc-port", "0"]
     command = [sys.executable, "-m", "sentinelops_server.cli", "up", *ports]
     command += ["--data-dir", str(base / "data"), "--ready-file", str(ready)]
+    # the limit for each key would be what is measured
+    environment = {**os.environ, "SENTINELOPS_API_RATE_PER_SECOND": "0"}
     begun = time.monotonic()
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment)
     while not ready.exists():
         if process.poll() is not None or time.monotonic() - begun > 90:
             process.kill()

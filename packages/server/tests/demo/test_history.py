@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
+from demo.door import Door
 from sentinelops import semconv as s
 from sentinelops_server.demo.history import Plan, send_history, simulate
 from sentinelops_server.demo.history.calls import SimulatedSpan
@@ -110,43 +105,9 @@ def test_an_impossible_plan_is_refused_with_its_reason(change, says):
         replace(WEEK, **change)
 
 
-class Door(ThreadingHTTPServer):
-    """An OTLP/HTTP door of the test: full for the first request, and it refuses one span of the second."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.taken: list[ExportTraceServiceRequest] = []
-        self.keys: set[str | None] = set()
-        self.asked = 0
-        self.lock = threading.Lock()
-        self.broken = False
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        door: Door = self.server  # type: ignore[assignment]
-        body = gzip.decompress(self.rfile.read(int(self.headers["content-length"])))
-        answer = ExportTraceServiceResponse()
-        with door.lock:
-            door.asked += 1
-            door.keys.add(self.headers["authorization"])
-            status = 401 if door.broken else 429 if door.asked == 1 else 200
-            if status == 200:
-                door.taken.append(ExportTraceServiceRequest.FromString(body))
-                answer.partial_success.rejected_spans = int(len(door.taken) == 1)
-        content = b"the key is unknown" if door.broken else answer.SerializeToString()
-        self.send_response(status)
-        self.send_header("retry-after", "0")
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None: ...
-
-
 @pytest.fixture
 def door() -> Iterator[Door]:
-    with Door() as server:
+    with Door(picky=True) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()

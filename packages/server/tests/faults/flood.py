@@ -20,6 +20,7 @@ from sentinelops import semconv as s
 from serving import ServerProcess, wait_for
 
 Id = tuple[bytes, bytes]
+UNLIMITED = {"SENTINELOPS_API_RATE_PER_SECOND": "0"}  # the checks ask more than a person would
 TOKENS = 7  # prompt tokens of every call, so that sums tell how often each was counted
 
 

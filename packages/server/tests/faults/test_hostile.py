@@ -15,7 +15,7 @@ import grpc
 import httpx
 import pytest
 from faults.books import ask, balanced
-from faults.flood import call, export
+from faults.flood import UNLIMITED, call, export
 from faults.mutate import mutate
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with ServerProcess(tmp_path_factory.mktemp("hostile")) as running:
+    with ServerProcess(tmp_path_factory.mktemp("hostile"), **UNLIMITED) as running:
         yield running
         assert running.process is not None
         assert running.process.poll() is None, "the server died"

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from faults.books import check, payloads_open
-from faults.flood import Flood
+from faults.flood import UNLIMITED, Flood
 from serving import ServerProcess, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -20,7 +20,7 @@ ROUNDS = 20
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    with ServerProcess(tmp_path) as running:
+    with ServerProcess(tmp_path, **UNLIMITED) as running:
         yield running
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from faults.books import check
-from faults.flood import Flood
+from faults.flood import UNLIMITED, Flood
 from faults.test_kill import postmaster
 from serving import ServerProcess, wait_for
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    with ServerProcess(tmp_path) as running:
+    with ServerProcess(tmp_path, **UNLIMITED) as running:
         yield running
 
 
@@ -86,7 +86,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_is_told_and_senders_succeed_when_there_is_room_again(small_disk):
-    with ServerProcess(small_disk) as server, Flood(server) as flood:
+    with ServerProcess(small_disk, **UNLIMITED) as server, Flood(server) as flood:
         flood.wait_for_more(200)
         ballast = small_disk / "ballast"
         with ballast.open("wb") as file:

@@ -110,10 +110,10 @@ class Desk:
         conversation.messages.append({"role": "assistant", "content": said})
         return said
 
-    def _stream(self, messages: list[dict[str, str]], patience: int | None) -> str:
+    def _stream(self, messages: list[Any], patience: int | None) -> str:
         stream = self.chat.chat.completions.create(
             model=self.model,
-            messages=messages,  # type: ignore[arg-type]
+            messages=messages,
             stream=True,
             stream_options={"include_usage": True},
             max_tokens=70,

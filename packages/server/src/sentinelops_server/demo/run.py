@@ -30,7 +30,7 @@ class DemoOptions:
     key: str = field(repr=False)  # an ingest key
     history_days: float | None = None  # also send this many days of simulated past, once
     seconds: float | None = None  # end after so long; None: when told to
-    load: float = 0.5  # share of its one core that the model may be busy, 0 < load <= 1
+    load: float = 0.7  # share of its one core that the model may be busy, 0 < load <= 1
 
     def __post_init__(self) -> None:
         if not 0 < self.load <= 1:
