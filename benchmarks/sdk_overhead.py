@@ -3,7 +3,7 @@
     python benchmarks/sdk_overhead.py [--rounds 5] [--calls 300] [--streams 60]
 
 A provider that answers at once and an OTLP sink run in their own processes. Each way of instrumenting runs in its own
-process too; the rounds are interleaved so that a busy moment hits all alike. Prompts of 2 KB, content captured, exported.
+process; the rounds are interleaved so that a busy moment hits all alike. Prompts of 2 KB, content captured, exported.
 The peer gets a virtual environment of its own under ~/.cache/sentinelops/peers. Printed: medians over the rounds, in
 microseconds; what is added is the difference to "none".
 """

@@ -1,4 +1,4 @@
-"""The same tests with the previous major of the client, in the environment that SENTINELOPS_TEST_PYTHON_OPENAI2 names."""
+"""The same tests with the previous major of the client, in the environment SENTINELOPS_TEST_PYTHON_OPENAI2 names."""
 
 from __future__ import annotations
 

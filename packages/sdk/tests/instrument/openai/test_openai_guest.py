@@ -180,7 +180,7 @@ def test_wrapped_again_by_another_ours_lets_pass(
     from openai._base_client import SyncAPIClient
 
     ours = SyncAPIClient.request
-    theirs: Any = lambda self, *a, **k: ours(self, *a, **k)  # noqa: E731
+    theirs: Any = lambda self, *a, **k: ours(self, *a, **k)  # noqa: E731, PLW0108
     monkeypatch.setattr(SyncAPIClient, "request", theirs)
     uninstrument("openai")
     client.chat.completions.create(model="plain", messages=HI)

@@ -113,7 +113,7 @@ class ChatFolder(_Base):
 
     def event(self, data: dict[str, Any]) -> None:
         """One chunk."""
-        if not self._common(data):
+        if self._only_text(data) or not self._common(data):
             return
         self._keep(data)
         for choice in data.get("choices") or ():
@@ -129,6 +129,22 @@ class ChatFolder(_Base):
                 self.finished = all(c.finish_reason for c in self._choices.values())
             if choice.get("usage"):
                 self._top["usage"] = choice["usage"]
+
+    def _only_text(self, data: dict[str, Any]) -> bool:
+        """Take the chunk that nearly all are, a few more letters, by the shortest way."""
+        choices = data.get("choices")
+        if not choices or len(choices) != 1 or data.get("usage"):
+            return False
+        choice = choices[0]
+        delta = choice.get("delta")
+        if not delta or len(delta) != 1 or choice.get("finish_reason"):
+            return False
+        text = delta.get("content")
+        held = self._choices.get(choice.get("index") or 0)
+        if not text or held is None:
+            return False
+        held.texts["content"].add(text)
+        return True
 
     @property
     def body(self) -> dict[str, Any]:

@@ -95,10 +95,11 @@ class Passage:
 
     def _feed(self, more: bytes) -> None:
         assert self.folder is not None
-        blocks = _EVENT_END.split(self._rest + more)
+        data = self._rest + more
+        blocks = _EVENT_END.split(data) if b"\r" in data else data.split(b"\n\n")
         self._rest = blocks.pop()
-        for data in _parsed(blocks):
-            self.folder.event(data)
+        for event in _parsed(blocks):
+            self.folder.event(event)
 
     def settle(self) -> bytes:
         """No more will come. The bytes of an answer that is not a stream; of a stream, see `folder`."""

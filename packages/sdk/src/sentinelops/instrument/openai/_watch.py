@@ -28,7 +28,7 @@ _ASYNC = ("aiter_bytes", "aclose")
 class Watch:
     """Hangs on one HTTP answer until the end, which also undoes the cycle between the two.
 
-    The reference is a strong one: the collector clears weak ones before it closes a forgotten reader, whose `close` must
+    The reference is strong: the collector clears weak ones before it closes a forgotten reader, whose `close` must
     still reach the answer. A forgotten one goes with its stream, a cycle of the client's own.
     """
 
