@@ -126,18 +126,18 @@ class Trace:
         """Return a fresh span id."""
         return self.conditions.rng.getrandbits(64).to_bytes(8, "big")
 
-    def add(  # a span is these seven things
+    def add(
         self,
         name: str,
-        start_ns: int,
-        end_ns: int,
+        between: tuple[int, int],
         attributes: dict[str, Any],
         *,
         parent: bytes = b"",
         span_id: bytes = b"",
         error: str | None = None,
     ) -> None:
-        """Finish a span of this trace; without `span_id` it gets a new one."""
+        """Finish a span of this trace that lasted `between` two moments; without `span_id` it gets a new one."""
+        start_ns, end_ns = between
         kind = 3 if s.PROVIDER in attributes else 1  # CLIENT, INTERNAL
         self.spans.append(
             SimulatedSpan(
@@ -157,7 +157,7 @@ class Trace:
             attributes[s.ERROR_TYPE] = failure.type
             if failure.status:
                 attributes[s.HTTP_STATUS] = failure.status
-            self.add(name, at_ns, end_ns, attributes, parent=parent, error=failure.message)
+            self.add(name, (at_ns, end_ns), attributes, parent=parent, error=failure.message)
             return end_ns, False
         first, whole = _seconds(self.conditions, model, call, at_ns)
         attributes |= _response_attributes(self.conditions.rng, model, call)
@@ -166,7 +166,7 @@ class Trace:
         if model.provider == "openai":
             attributes[s.INFERENCE_DURATION_SECONDS] = round(whole * 0.93, 3)
         end_ns = at_ns + int(whole * SECOND)
-        self.add(name, at_ns, end_ns, attributes, parent=parent)
+        self.add(name, (at_ns, end_ns), attributes, parent=parent)
         return end_ns, True
 
 

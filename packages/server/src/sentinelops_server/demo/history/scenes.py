@@ -81,7 +81,7 @@ def _support_turn(trace: Trace, history: list[dict[str, Any]], at: int, *, whole
     attributes = {s.SPAN_TYPE: "agent", s.OPERATION: "invoke_agent", s.AGENT_NAME: "support-agent"}
     attributes |= {s.INPUT: json.dumps({"question": question}), s.OUTPUT: json.dumps(said if ok else None)}
     error = None if ok else "the model did not answer"
-    trace.add("invoke_agent support-agent", start, at + 1_000_000, attributes, span_id=root, error=error)
+    trace.add("invoke_agent support-agent", (start, at + 1_000_000), attributes, span_id=root, error=error)
     return at
 
 
@@ -98,7 +98,7 @@ def _retrieve(trace: Trace, question: str, topic: str, at: int, parent: bytes) -
     if ok:
         attributes[s.RETRIEVAL_DOCUMENTS] = json.dumps(documents)
     error = None if ok else "the query could not be embedded; the handbook's first page was used"
-    trace.add("search_handbook", start, at, attributes, parent=parent, span_id=span_id, error=error)
+    trace.add("search_handbook", (start, at), attributes, parent=parent, span_id=span_id, error=error)
     return at
 
 
@@ -116,7 +116,7 @@ def _tool(trace: Trace, messages: list[dict[str, Any]], prompt: int, at: int, ro
     if not missing:
         attributes[s.TOOL_CALL_RESULT] = json.dumps({"status": rng.choice(["shipped", "packed", "delivered"])})
     error = f"no such order: {arguments['order_number']}" if missing else None
-    trace.add("execute_tool look_up_order", start, at, attributes, parent=root, error=error)
+    trace.add("execute_tool look_up_order", (start, at), attributes, parent=root, error=error)
     return at, True
 
 
@@ -158,7 +158,7 @@ def mail(conditions: Conditions, at: int) -> list[SimulatedSpan]:
     call.json_output = True
     at, ok = trace.call(call, at + 3_000_000, root)
     attributes = {s.SPAN_TYPE: "chain", s.INPUT: json.dumps({"letter": letter}), s.OUTPUT: said if ok else "null"}
-    trace.add("summarise_letter", start, at + 2_000_000, attributes, span_id=root, error=None if ok else "no summary")
+    trace.add("summarise_letter", (start, at + 2_000_000), attributes, span_id=root, error=None if ok else "no summary")
     return trace.spans
 
 
@@ -181,7 +181,7 @@ def review(conditions: Conditions, at: int) -> list[SimulatedSpan]:
         begun, at = at, at + int(rng.lognormvariate(-0.5 if tool == "run_tests" else -2.5, 0.8) * SECOND)
         attributes = {s.SPAN_TYPE: "tool", s.OPERATION: "execute_tool", s.TOOL_NAME: tool}
         attributes |= {s.TOOL_CALL_ARGUMENTS: json.dumps({"step": step})}
-        trace.add(f"execute_tool {tool}", begun, at, attributes, parent=root)
+        trace.add(f"execute_tool {tool}", (begun, at), attributes, parent=root)
         context += rng.randrange(300, 2600)
     if ok:
         said = (
@@ -217,7 +217,7 @@ def _second_opinion(trace: Trace, diff: str, at: int, root: bytes) -> int:
     )
     at, _ = trace.call(call, at + 5_000_000, span_id)
     attributes = {s.SPAN_TYPE: "agent", s.OPERATION: "invoke_agent", s.AGENT_NAME: "second-opinion"}
-    trace.add("invoke_agent second-opinion", start, at, attributes, parent=root, span_id=span_id)
+    trace.add("invoke_agent second-opinion", (start, at), attributes, parent=root, span_id=span_id)
     return at
 
 
@@ -240,7 +240,7 @@ def catalogue(conditions: Conditions, at: int) -> list[SimulatedSpan]:
         )
         at, ok = trace.call(call, at, root)
     attributes = {s.SPAN_TYPE: "chain", s.INPUT: json.dumps({"product": product})}
-    trace.add("describe_product", start, at, attributes, span_id=root, error=None if ok else "no text")
+    trace.add("describe_product", (start, at), attributes, span_id=root, error=None if ok else "no text")
     return trace.spans
 
 
