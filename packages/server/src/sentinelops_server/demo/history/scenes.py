@@ -195,8 +195,7 @@ def review(conditions: Conditions, at: int) -> list[SimulatedSpan]:
     attributes = {s.SPAN_TYPE: "agent", s.OPERATION: "invoke_agent", s.AGENT_NAME: "reviewer"}
     trace.add(
         "invoke_agent reviewer",
-        start,
-        at,
+        (start, at),
         attributes,
         span_id=root,
         error=None if ok else "the review was not finished",
