@@ -66,6 +66,9 @@ class Seeder:
     rng: random.Random = field(default_factory=lambda: random.Random(7))
     batch: WriteBatch = field(default_factory=lambda: WriteBatch(0))
 
+    def __post_init__(self) -> None:
+        self.batch.received_ns = int(self.now.timestamp() * 1e9)
+
     def _ids(self) -> bytes:
         return self.rng.randbytes(16)
 
@@ -294,7 +297,6 @@ def populate(store: Store, now: datetime, hours: int = 48, per_hour: int = 40) -
     found = dict(zip(("trace", "request"), seeder.tool_trace(now - timedelta(minutes=4)), strict=True))
     found["hostile"] = seeder.hostile(now - timedelta(minutes=9))
     found["long"] = seeder.long_trace(now - timedelta(minutes=40), 600)
-    seeder.batch.received_ns = int(now.timestamp() * 1e9)
     seeder.batch.ledger.append(LedgerEntry("doc-search", "spans", "refused", "no_trace_id", 3))
     for outcome, count in (("created", 5120), ("sent", 5117), ("retried", 12), ("dropped", 3)):
         seeder.batch.sdk_reports.append(SdkReport("i-1", "support-chat", "production", outcome, "queue_full" if outcome == "dropped" else "", count, seeder.batch.received_ns))  # fmt: skip

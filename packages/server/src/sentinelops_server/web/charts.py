@@ -35,7 +35,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What a chart is of. `kind` (count, money, seconds, percent): how values are written; `timestamps` start the buckets."""
+    """What a chart is of. `kind` (count, money, seconds, percent) says how values are written; buckets by start."""
 
     view: View
     ident: str

@@ -168,6 +168,6 @@ class Pages:
         if status == 200 and request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers=out)
         if len(body) > 1024 and "gzip" in request.headers.get("accept-encoding", ""):
-            body = gzip.compress(body, 5)
+            body = gzip.compress(body, 5 if len(body) < 300_000 else 1)
             out["Content-Encoding"] = "gzip"
         return HTMLResponse(body, status_code=status, headers=out)

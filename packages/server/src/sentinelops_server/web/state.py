@@ -71,7 +71,7 @@ class View:
                 params[key] = value
         if "cursor" not in changes:
             params.pop("cursor", None)
-        if "range" in changes:
+        if changes.get("range"):
             params.pop("from", None)
             params.pop("to", None)
         return self._join(path or self.path, params)

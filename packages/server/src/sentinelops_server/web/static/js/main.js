@@ -18,6 +18,8 @@ document.addEventListener("submit", (event) => {
   if (form.method === "get" && !event.defaultPrevented) for (const field of form.elements) if (field.name && !field.value) field.disabled = true;
 });
 window.addEventListener("pageshow", () => { for (const field of document.querySelectorAll("form [name]:disabled")) field.disabled = false; });
+// back shows the page as it was asked for, not as its fields were left
+window.addEventListener("pageshow", () => { for (const form of document.querySelectorAll("[data-autosubmit]")) form.reset(); });
 
 document.addEventListener("click", (event) => {
   const target = event.target.closest("[data-copy], [data-theme-toggle], [data-help]");
