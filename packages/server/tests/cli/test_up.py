@@ -44,7 +44,7 @@ def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 class Up:
-    def __init__(self, folder: Path, *words: str) -> None:
+    def __init__(self, folder: Path, *words: str, prometheus: str = "off") -> None:
         self.data, self.ready_file, self.log = folder / "data", folder / "ready.json", folder / "log"
         self.ready_file.unlink(missing_ok=True)
         with self.log.open("wb") as log:
@@ -53,7 +53,7 @@ class Up:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env={**os.environ, "SENTINELOPS_PROMETHEUS": "off"},
+                env={**os.environ, "SENTINELOPS_PROMETHEUS": prometheus},
             )
         until(lambda: self.ready_file.exists() or self.process.poll() is not None, what="the ready file")
         assert self.process.poll() is None, self.log.read_text()
@@ -108,10 +108,10 @@ def test_a_signal_ends_it_in_order_and_nothing_is_left(tmp_path: Path, signum: i
     assert "Traceback" not in running.log.read_text()
 
 
-def test_a_killed_server_takes_postgresql_with_it_and_starts_again(tmp_path: Path) -> None:
-    running = Up(tmp_path)
+def test_a_killed_server_takes_its_children_with_it_and_starts_again(tmp_path: Path) -> None:
+    running = Up(tmp_path, prometheus="auto")  # it ends too, where it is installed
     assert running.end(signal.SIGKILL) == -signal.SIGKILL
-    until(lambda: gone(running.family), 15, "PostgreSQL ends with its parent")
+    until(lambda: gone(running.family), 15, "children end with their parent")
     again = Up(tmp_path)
     assert again.ready["api_key"] == running.ready["api_key"]
     assert again.end() == 0

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from . import launch
 
 __all__ = ["Prometheus"]
 
@@ -104,6 +108,8 @@ class Prometheus:
     def _command(self) -> list[str]:
         assert self._program is not None
         return [
+            # through launch.py, so that it ends with this process however that ends
+            *[sys.executable, "-I", "-S", launch.__file__, "--parent", str(os.getpid()), "--"],
             self._program,
             f"--config.file={self._folder / 'prometheus.yml'}",
             f"--storage.tsdb.path={self._folder / 'data'}",
