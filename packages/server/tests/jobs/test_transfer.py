@@ -149,7 +149,13 @@ def test_an_empty_database_gives_nothing(database: Database, payloads: PayloadSt
 
 @pytest.mark.parametrize(
     "line",
-    [b"{", b"[]", b'{"kind": "spam"}', b'{"kind": "span", "span": {"trace_id": "zz"}}', b'{"kind": "span", "span": {}}'],
+    [
+        b"{",
+        b"[]",
+        b'{"kind": "spam"}',
+        b'{"kind": "span", "span": {"trace_id": "zz"}}',
+        b'{"kind": "span", "span": {}}',
+    ],
 )
 def test_a_line_that_cannot_be_read_is_named(database: Database, payloads: PayloadStore, line: bytes) -> None:
     with pytest.raises(LineError, match="^line 2 cannot be read"):
@@ -164,5 +170,3 @@ def test_moments() -> None:
     for text in ("yesterday", "7 d"):
         with pytest.raises(ValueError):
             moment(text)
-
-
