@@ -1,4 +1,4 @@
-"""The pages in Chromium: keys, live tail, a trace of 30,000 spans, no error in the console, nothing fetched elsewhere."""
+"""The pages in Chromium: keys, live tail, a trace of 30,000 spans, a quiet console, nothing fetched elsewhere."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from ...errors import Malformed, NotFound
-from ...query.catalog import facets
+from ...query.catalog import Facet, facets
 from ...query.filters import REQUEST_FIELDS
 from ...query.requests import find_requests, get_request
 from ...query.scope import Scope, TimeRange, parse_time
@@ -67,14 +67,7 @@ def _lists(pages: Pages) -> APIRouter:
             "page": found,
             "longest": max((row["duration_seconds"] for row in found.requests), default=0),
             "sort": _sort(asked),
-            "facets": [
-                (
-                    name,
-                    title,
-                    facets(pages.deps.database, name, asked.view.scope, limit=8) if index < _AT_ONCE else None,
-                )
-                for index, (name, title) in enumerate(FACETS.items())
-            ],
+            "facets": _facets(pages, asked),
             "views": list_views(pages.deps.database, "requests"),
             "fields": sorted(REQUEST_FIELDS),
             "params": dict(request.query_params),
@@ -107,6 +100,15 @@ def _lists(pages: Pages) -> APIRouter:
         return pages.fragment(request, "parts/request_rows.html", context)
 
     return router
+
+
+def _facets(pages: Pages, asked: Asked) -> list[tuple[str, str, list[Facet] | None]]:
+    """Give (field, title, values) of the facet column; None for values that are looked up when they are opened."""
+    database, scope = pages.deps.database, asked.view.scope
+    return [
+        (name, title, facets(database, name, scope, limit=8) if index < _AT_ONCE else None)
+        for index, (name, title) in enumerate(FACETS.items())
+    ]
 
 
 def _sort(asked: Asked) -> str:
