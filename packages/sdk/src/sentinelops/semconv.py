@@ -1,8 +1,8 @@
 """Attribute and metric names we emit, in one place; standard library only, shared by the SDK and the server.
 
-Source: OpenTelemetry GenAI semantic conventions (open-telemetry/semantic-conventions-genai, Development status) as of 2026-11.
-Every older spelling is read by the server's dialects; only these are written. What the conventions do not name yet stands
-under `sentinelops.`, and the specification's own names under `llm.`.
+Source: OpenTelemetry GenAI semantic conventions (open-telemetry/semantic-conventions-genai, Development status) as of
+2026-11. Every older spelling is read by the server's dialects; only these are written. What the conventions do not name
+yet stands under `sentinelops.`, and the specification's own names under `llm.`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The things that travel the line: plain dataclasses that know nothing of doors or stores."""
 
-from .batch import Outcome, OtlpBatch, Refusal, Signal
+from .batch import OtlpBatch, Outcome, Refusal, Signal
 from .record import LogRecord, MetricPoint, SdkReport
 from .request import LLMRequest, Payload
 from .span import Span, SpanEvent, SpanLink

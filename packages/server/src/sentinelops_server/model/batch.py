@@ -12,7 +12,7 @@ Signal = Literal["spans", "log_records", "metric_points"]
 
 @dataclass(frozen=True, slots=True)
 class OtlpBatch:
-    """The body of one OTLP export request, decompressed. `encoding` is protobuf or json; `received_ns` Unix nanoseconds."""
+    """The body of one OTLP export request, decompressed; `received_ns` is Unix nanoseconds."""
 
     signal: Signal
     body: bytes
@@ -22,7 +22,7 @@ class OtlpBatch:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Records of one batch that were not taken, and why. `reason` is a short fixed word, `detail` names the cause and the fix."""
+    """Records of one batch that were not taken: `reason` is a short fixed word, `detail` names the cause and the fix."""
 
     reason: str
     count: int

@@ -30,8 +30,9 @@ class SpanLink:
 class Span:
     """One span. Ids are raw bytes (16 and 8), times Unix nanoseconds.
 
-    `resource` is shared by all spans of one ResourceSpans and must not be changed. The fields after `resource` are filled by
-    the pipeline: `type` by normalise, `session_id` and `user_id` likewise, `storage_object_id` by the payload store.
+    `resource` is shared by all spans of one ResourceSpans and must not be changed. The fields after `resource` are
+    filled by the pipeline: `type` by normalise, `session_id` and `user_id` likewise, `storage_object_id` by the payload
+    store.
     """
 
     trace_id: bytes

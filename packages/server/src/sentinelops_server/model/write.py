@@ -26,8 +26,8 @@ class LedgerEntry:
 class WriteBatch:
     """All that one commit stores. `requests[i]` belongs to the span with the same (trace_id, span_id).
 
-    The store adds the ledger's received, stored and duplicate entries itself, since only it knows what was new; `ledger` holds
-    the refused ones, which are committed with it.
+    The store adds the ledger's received, stored and duplicate entries itself, since only it knows what was new;
+    `ledger` holds the refused ones, which are committed with it.
     """
 
     received_ns: int
