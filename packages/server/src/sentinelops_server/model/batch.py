@@ -22,7 +22,7 @@ class OtlpBatch:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Records of one batch that were not taken: `reason` is a short fixed word, `detail` names the cause and the fix."""
+    """Records of one batch that were not taken: `reason` is a fixed word, `detail` names the cause and the fix."""
 
     reason: str
     count: int
