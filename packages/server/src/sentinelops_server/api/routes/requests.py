@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
@@ -23,6 +23,9 @@ from ..guards import Guard
 __all__ = ["requests_routes"]
 
 _PAGE = 1000
+_EXPORTED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "One line a request", "content": {"text/csv": {}, "application/x-ndjson": {}}}
+}
 
 
 class ExportQuery(Where):
@@ -45,7 +48,7 @@ def requests_routes(deps: ApiDeps, guard: Guard) -> APIRouter:
         page = find_requests(deps.database, deps.payloads, scope, filter, body.order, body.cursor, body.limit)
         return answer(page)
 
-    @router.get("/export", summary="Export requests as CSV or JSON lines")
+    @router.get("/export", summary="Export requests as CSV or JSON lines", response_class=Response, responses=_EXPORTED)
     def export_requests(query: Annotated[ExportQuery, Query()]) -> Response:
         """All requests of a scope, streamed; text cells of CSV cannot become formulas."""
         scope = scope_of(query, deps.clock(), deps.config.default_range)
