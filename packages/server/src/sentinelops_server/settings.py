@@ -77,6 +77,7 @@ class ServerConfig:
     otlp_grpc_port: int = 4317
     data_dir: Path = field(default_factory=_default_data_dir)
     database_url: str | None = field(default=None, repr=False)
+    prices_file: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     metrics_access: Literal["auto", "public", "key"] = "auto"
     prometheus: Literal["auto", "off"] = "auto"
@@ -206,6 +207,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("RETENTION_DAYS", "retention", "rows_days", "days that spans and requests are kept"),
     Setting("PAYLOAD_RETENTION_DAYS", "retention", "payloads_days", "days that prompts and completions are kept"),
     Setting("REDACTION", "redact", "mode", "redact: replace secrets and personal data before anything is stored; off"),
+    Setting("PRICES_FILE", "server", "prices_file", "JSON or TOML file of own prices, read again when it changes"),
     Setting("METRICS_MAX_SERIES", "meter", "max_label_sets", "label sets of /metrics; more are counted as other"),
     Setting(
         "QUEUE_MAX_BATCHES", "group", "max_queued_batches", "batches that wait for a commit; beyond, senders get 429"

@@ -15,8 +15,8 @@ class ApiConfig:
     of one request. `max_export_rows` of one export. `default_range` is what a question without a time range is about.
     """
 
-    rate_per_second: float = 50.0
-    rate_burst: int = 200
+    rate_per_second: float = 500.0
+    rate_burst: int = 1000
     max_body_bytes: int = 1_048_576
     max_export_rows: int = 1_000_000
     default_range: str = "24h"

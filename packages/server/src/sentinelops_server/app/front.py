@@ -15,7 +15,7 @@ from sentinelops_server.settings import Settings
 from sentinelops_server.web.app import install
 from sentinelops_server.web.deps import WebConfig, WebDeps
 
-from .line import Line, load_prices
+from .line import Line
 from .stores import Stores
 
 __all__ = ["front_app"]
@@ -31,7 +31,7 @@ def front_app(settings: Settings, stores: Stores, line: Line, web: WebConfig) ->
         line.sessions,
         line.meter,
         config=settings.api,
-        reload_prices=lambda: load_prices(line.pricer, stores.database),
+        reload_prices=line.prices.reload,
     )
     app.mount("/api/v1", api_app(api))
     app.include_router(health_routes(api))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
 from sentinelops_server.access.keys import Keys
@@ -13,14 +12,12 @@ from sentinelops_server.pipeline.process import Pipeline
 from sentinelops_server.pipeline.redact import Redactor
 from sentinelops_server.receiver.group import GroupCommit
 from sentinelops_server.settings import Settings
-from sentinelops_server.storage.postgres.database import Database
 from sentinelops_server.storage.postgres.store import Store
 
+from .prices import OwnPrices
 from .stores import Stores
 
-__all__ = ["Line", "load_prices", "start_line"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["Line", "start_line"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,7 @@ class Line:
     keys: Keys
     sessions: Sessions
     meter: Meter
-    pricer: Pricer
+    prices: OwnPrices
     commits: GroupCommit
 
     def stop(self) -> None:
@@ -42,19 +39,11 @@ def start_line(settings: Settings, stores: Stores) -> Line:
     """Build the pipeline on the stores and start its workers."""
     meter = Meter(settings.meter)
     pricer = Pricer()
-    load_prices(pricer, stores.database)
+    prices = OwnPrices(pricer, stores.database, settings.server.prices_file)
     store = Store(stores.database, stores.payloads, retention_days=settings.pipeline.max_age_days)
     pipeline = Pipeline(store, Redactor(settings.redact), pricer, meter, config=settings.pipeline)
     commits = GroupCommit(pipeline.process, settings.group)
     meter.watch("queue_batches", "Batches that wait to be committed, or are being committed", lambda: commits.depth)
     meter.watch("queue_bytes", "Bytes of OTLP that these batches hold", lambda: commits.depth_bytes)
     commits.start()
-    return Line(Keys(stores.database), Sessions(stores.database), meter, pricer, commits)
-
-
-def load_prices(pricer: Pricer, database: Database) -> None:
-    """Take the own prices from the database; a row that is wrong is told, and the old ones stay."""
-    try:
-        pricer.reload(database.fetch("SELECT id, provider, model, prices, valid_from FROM price_overrides ORDER BY id"))
-    except ValueError as error:
-        logger.error("own prices are not used: %s", error)
+    return Line(Keys(stores.database), Sessions(stores.database), meter, prices, commits)

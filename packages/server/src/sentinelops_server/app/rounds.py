@@ -12,7 +12,7 @@ from sentinelops_server.jobs.leader import Leader
 from sentinelops_server.jobs.retention import run_retention
 from sentinelops_server.settings import Settings
 
-from .line import Line, load_prices
+from .line import Line
 from .stores import Stores
 
 __all__ = ["Round", "Rounds", "start_rounds"]
@@ -76,7 +76,7 @@ def start_rounds(settings: Settings, stores: Stores, line: Line) -> Rounds:
 
     rounds = [
         Round("retention", 3600.0, retention),
-        Round("prices", 60.0, lambda: load_prices(line.pricer, stores.database)),
+        Round("prices", 60.0, line.prices.reload),
     ]
     line.meter.watch(
         "rounds_failed", "Rounds of jobs that could not be done", lambda: float(sum(each.failed for each in rounds))

@@ -18,6 +18,7 @@ from .files import private_folder, write_private
 from .line import Line, start_line
 from .listen import PortInUse
 from .lock import DataDirInUse, DataDirLock
+from .prices import PriceFileError
 from .rounds import start_rounds
 from .stores import connect
 
@@ -66,6 +67,11 @@ class Server:
         except (DataDirInUse, PortInUse) as error:
             self.stop()
             raise StartError(str(error)) from error
+        except PriceFileError as error:
+            self.stop()
+            raise StartError(
+                str(error), "correct what SENTINELOPS_PRICES_FILE names; docs/ingest.md has examples"
+            ) from error
         except (OSError, SentinelOpsError, RuntimeError) as error:
             self.stop()
             raise StartError(str(error), "run `sentinelops doctor`, it looks for the cause") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from importlib.metadata import version
@@ -11,8 +11,9 @@ from typing import Any
 
 from ..model import LLMRequest
 
-__all__ = ["Bundled", "Line", "Override", "Rates", "overrides_of"]
+__all__ = ["FILE_ID", "Bundled", "Line", "Override", "Rates", "overrides_of"]
 
+FILE_ID = "file"  # what stands for the id of an override that came from a file, not from the table
 # the conventions' provider -> genai-prices' provider; what is not here is asked under its own name
 PROVIDER_IDS = {
     "azure.ai.openai": "azure",
@@ -39,6 +40,11 @@ TIER_CONTEXTS = {
 }
 
 
+def plain(value: Decimal) -> str:
+    """Return a number without an exponent and without zeros at its end."""
+    return format(value.normalize(), "f") if value else "0"
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One priced class: `price` dollars per `per` counts; tiers are (above so many input tokens, price), rising."""
@@ -48,6 +54,10 @@ class Line:
     per: int
     tiers: tuple[tuple[int, Decimal], ...] = ()
     inner: tuple[int, ...] = ()  # lines whose counts are part of this one's
+    billed_as: str = field(init=False, repr=False)  # the price as cost_details tells it
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "billed_as", plain(self.price))
 
     def at(self, input_tokens: int | float) -> Decimal:
         """Return the price that holds for a call with so many input tokens (a tier bills all tokens of the call)."""
@@ -65,11 +75,10 @@ class Rates:
     version: str
     lines: tuple[Line, ...]
     text_only: bool = False  # where audio has no price of its own it is not the price of text: it is missing
+    keys: frozenset[str] = field(init=False, repr=False)  # the usage keys that have a price
 
-    @property
-    def keys(self) -> frozenset[str]:
-        """The usage keys that have a price."""
-        return frozenset(line.usage_key for line in self.lines)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "keys", frozenset(line.usage_key for line in self.lines))
 
     def unbillable(self, counts: Mapping[str, int | float]) -> str | None:
         """Return why these counts cannot be billed by these rates: then the cost is unknown, not 0."""
@@ -87,14 +96,20 @@ class Rates:
     def leaves(self, counts: Mapping[str, int | float]) -> list[tuple[Line, int | float]] | None:
         """Return what each class is billed for, none twice; None when a part is larger than its whole."""
         billed: list[int | float] = []
+        leaves: list[tuple[Line, int | float]] = []
         for line in self.lines:
             count: int | float = 1 if line.usage_key == "requests" else counts.get(line.usage_key, 0)
-            for inner in line.inner:
-                count -= billed[inner]
+            if count:  # a part is never larger than a whole of nothing: it would have failed above
+                for inner in line.inner:
+                    count -= billed[inner]
+            elif any(billed[inner] for inner in line.inner):
+                return None
             if count < 0:
                 return None
             billed.append(count)
-        return [(line, count) for line, count in zip(self.lines, billed, strict=True) if count]
+            if count:
+                leaves.append((line, count))
+        return leaves
 
 
 def _covers(keys: frozenset[str], counts: Mapping[str, int | float], direction: str) -> bool:
@@ -224,10 +239,16 @@ class Override:
             return request.model.startswith(start) or (request.response_model or "").startswith(start)
         return self.model in (request.model, request.response_model)
 
-    def precedence(self) -> tuple[bool, bool, int, datetime]:
-        """Order rows: a named provider over any, an exact model over a prefix, then the longer, the newer."""
+    def precedence(self) -> tuple[bool, bool, int, bool, datetime]:
+        """Order rows: a named provider over any, an exact model over a prefix, then longer, not of a file, newer."""
         exact = not self.model.endswith("*")
-        return (self.provider != "*", exact, len(self.model), self.valid_from)
+        return (
+            self.provider != "*",
+            exact,
+            len(self.model),
+            self.rates.version != f"override {FILE_ID}",
+            self.valid_from,
+        )
 
 
 def overrides_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Override, ...]:
