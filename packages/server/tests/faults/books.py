@@ -29,7 +29,7 @@ def check(server: ServerProcess, acknowledged: set[Id], offered: int) -> int:
     assert sorted(requests) == sorted(stored), "requests and spans differ"
     assert len(stored) <= offered
     count = len(stored)
-    for resolution in (1, 60, 1440):
+    for resolution in (1, 15, 60, 1440):
         sums = ask(server, f"SELECT sum(requests), sum(prompt_tokens) FROM rollups WHERE resolution = {resolution}")
         assert sums == [(count, count * TOKENS)], f"rollups of {resolution} minutes: {sums}, not {count} requests"
     differ = ask(

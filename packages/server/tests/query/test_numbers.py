@@ -11,6 +11,7 @@ import pytest
 from random_requests import NOW, make_request, ns, sample, write
 from sentinelops_server.errors import Malformed
 from sentinelops_server.model import LLMRequest
+from sentinelops_server.query import sketches
 from sentinelops_server.query.aggregate import aggregate
 from sentinelops_server.query.catalog import applications, environments, facets, models
 from sentinelops_server.query.filters import parse_filter, parse_search
@@ -108,6 +109,28 @@ def test_a_summary_of_any_window_equals_its_rows(database: Database, length: tim
         check(database, [row for row in within(rows, scope) if keep(row)], scope, parse_search(text))
 
 
+def test_what_arrives_late_is_in_the_next_answer(database: Database) -> None:
+    rows: list[LLMRequest] = []
+    for seed in range(3):
+        new = sample(200, seed=seed + 50)
+        write(database, new)
+        rows += new
+        check(database, within(rows, DAY), DAY)
+        check(database, [row for row in within(rows, DAY) if row.status == "error"], DAY, parse_search("status:error"))
+        narrowed = Scope(DAY.range, "shop")
+        check(database, within(rows, narrowed), narrowed)
+
+
+def test_kept_histograms_are_bounded(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sketches, "MAX_ENTRIES", 500)
+    rows = write(database, sample(400))
+    for _ in range(2):
+        check(database, within(rows, DAY), DAY)
+    kept = sketches._kept[database]
+    assert kept.entries == sum(size for _, _, size in kept.found.values())
+    assert kept.entries <= 500 or len(kept.found) == 1
+
+
 def test_windows_cover_the_range_exactly_once() -> None:
     rng = random.Random(1)
     for _ in range(300):
@@ -117,7 +140,12 @@ def test_windows_cover_the_range_exactly_once() -> None:
         pieces = sorted([window for _, window in rolled] + edges)
         assert (pieces[0][0], pieces[-1][1]) == scope.range.bounds()
         assert all(before[1] == after[0] for before, after in zip(pieces, pieces[1:], strict=False))
-        assert len(pieces) <= 7
+        assert len(pieces) <= 9
+        assert all(high - low < timedelta(minutes=1 if rolled else 2) for low, high in edges)
+        for resolution, window in rolled:
+            assert all(
+                (moment - datetime(1970, 1, 1)) % timedelta(minutes=resolution) == timedelta() for moment in window
+            )
 
 
 def test_nothing_known_is_not_zero(database: Database) -> None:
@@ -205,7 +233,7 @@ def test_full_text_cannot_narrow_numbers(database: Database) -> None:
         summary(database, DAY, parse_search("word"))
 
 
-@pytest.mark.parametrize("interval", [None, 60, 90, 3600, 86400])
+@pytest.mark.parametrize("interval", [None, 60, 90, 900, 1800, 3600, 86400])
 def test_series_equal_their_rows(database: Database, interval: int | None) -> None:
     rows = write(database, sample(300))
     scope = Scope(TimeRange(NOW - timedelta(hours=9, seconds=13), NOW))
@@ -223,6 +251,8 @@ def test_series_equal_their_rows(database: Database, interval: int | None) -> No
                 if low <= row.timestamp_ns < low + step * 10**9 and row.model == line["labels"]["model"]
             ]
             assert line["values"]["count"][index] == sum(row.weight for row in members)
+            median = quantile([(row.duration, row.weight) for row in members], 0.5)
+            assert line["values"]["p50_duration_seconds"][index] == (median and pytest.approx(median, rel=0.01))
             if not members:
                 assert line["values"]["p50_duration_seconds"][index] is None
                 assert line["values"]["error_rate"][index] is None

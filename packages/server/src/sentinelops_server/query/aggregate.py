@@ -11,7 +11,8 @@ from .cursors import check_limit
 from .filters import Filter
 from .measures import MAX_DIMENSIONS, Metric, dimension, metrics_of
 from .scope import Scope
-from .source import Question, measures_source, quantiles_sql
+from .sketches import quantiles
+from .source import Question, measures_source
 
 __all__ = ["aggregate", "measure", "number"]
 
@@ -66,13 +67,13 @@ def measure(
 def _add_quantiles(
     database: Database, asked: Question, metrics: Sequence[Metric], found: dict[Group, dict[str, Any]]
 ) -> None:
-    sql, params = quantiles_sql(asked, str(metrics[0].sketch), [metric.quantile or 0.0 for metric in metrics])
-    group = [f"d{index}" for index in range(len(asked.dimensions))] + ["t"]
-    for values in found.values():
-        values.update((metric.name, None) for metric in metrics)
-    for row in database.fetch(sql, params):
-        if (known := found.get(tuple(row[name] for name in group))) is not None:
-            known.update((metric.name, row[f"q{index}"]) for index, metric in enumerate(metrics))
+    wanted = [metric.quantile or 0.0 for metric in metrics]
+    sketch = str(metrics[0].sketch)
+    answers = quantiles(database, asked, [sketch], wanted)[sketch]
+    nothing: list[float | None] = [None] * len(metrics)
+    for group, values in found.items():
+        known = answers[group][0] if group in answers else nothing
+        values.update(zip((metric.name for metric in metrics), known, strict=True))
 
 
 def aggregate(

@@ -16,13 +16,18 @@ from .filters import Filter
 from .measures import ROLLED_DIMENSIONS, TOKENS, Dimension
 from .scope import Scope
 
-__all__ = ["Question", "measures_source", "quantiles_sql", "scope_condition"]
+__all__ = [
+    "GROWTH_LN", "Question", "edge_sketches_sql", "measures_source", "quantiles_sql", "scope_condition",
+    "sketches_sql", "versions_sql", "windows",
+]  # fmt: skip
 
 Sql = tuple[str, list[Any]]
 Window = tuple[datetime, datetime]
 
 GROWTH_LN = 0.019802627296179712  # ln 1.02: see rollups in the first migration
-_MINUTE, _HOUR, _DAY = (timedelta(minutes=minutes) for minutes in (1, 60, 1440))
+_MINUTE, _QUARTER, _HOUR, _DAY = (timedelta(minutes=minutes) for minutes in (1, 15, 60, 1440))
+_EPOCH = datetime(1970, 1, 1)
+_SKETCHED = {"duration": ("latency", "r.duration"), "ttft": ("ttft", "r.time_to_first_token")}  # rollups, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,15 @@ class Question:
         """Whether rows are taken once per tag."""
         return any(dimension.name == "tags" for dimension in self.dimensions)
 
+    def interval_of(self, time: datetime) -> int:
+        """Return the interval that a time (naive UTC) falls in, counted from the epoch; 0 when there is only one."""
+        return 0 if self.interval_seconds is None else (time - _EPOCH) // timedelta(seconds=self.interval_seconds)
+
+    def narrowing(self) -> tuple[Any, ...]:
+        """Return what decides which rows of a moment count and how they are grouped: all but range and interval."""
+        filter = (self.filter.condition, repr(self.filter.params)) if self.filter else None
+        return (*(item.name for item in self.dimensions), self.scope.application, self.scope.environment, filter)
+
 
 def scope_condition(scope: Scope, filter: Filter | None, duplicates: bool = False) -> Sql:
     """Return the WHERE of rows (alias r) less the time bounds."""
@@ -66,6 +80,8 @@ def windows(scope: Scope, interval_seconds: int | None) -> tuple[list[tuple[int,
     start, end = scope.range.bounds()
     length = end - start
     steps = [_MINUTE]
+    if length > timedelta(hours=1):
+        steps.append(_QUARTER)
     if length > timedelta(hours=6):
         steps.append(_HOUR)
     if length > timedelta(days=14):
@@ -95,8 +111,7 @@ def _cut(pieces: list[Window], step: timedelta) -> tuple[list[Window], list[Wind
 
 
 def _floor(time: datetime, step: timedelta) -> datetime:
-    epoch = datetime(1970, 1, 1)
-    return epoch + (time - epoch) // step * step
+    return _EPOCH + (time - _EPOCH) // step * step
 
 
 def _bucket(column: str, interval_seconds: int | None) -> str:
@@ -148,17 +163,19 @@ def _union(pieces: list[Sql], last: Sql) -> Sql:
 
 def _rollups(question: Question, inner: list[tuple[int, Window]], columns: str) -> Sql:
     dimensions, params = _columns(question)
-    clauses = []
-    bounds: list[Any] = []
-    for resolution, (low, high) in inner:
-        clauses.append(f"(r.resolution = {resolution} AND r.bucket >= %s AND r.bucket < %s)")
-        bounds += [low, high]
+    inside, bounds = _inside(inner)
     condition, values = scope_condition(question.scope, question.filter, duplicates=True)
     sql = (
         f"SELECT {dimensions}{_bucket('r.bucket', question.interval_seconds)}, {columns} FROM rollups r"
-        f" WHERE ({' OR '.join(clauses)}) AND {condition}"
+        f" WHERE ({inside}) AND {condition}"
     )
     return sql, [*params, *bounds, *values]
+
+
+def _inside(inner: list[tuple[int, Window]]) -> Sql:
+    clause = "(r.resolution = {} AND r.bucket >= %s AND r.bucket < %s)"
+    bounds = [bound for _, window in inner for bound in window]
+    return " OR ".join(clause.format(resolution) for resolution, _ in inner), bounds
 
 
 def _rows(question: Question, edges: Sequence[Window], columns: str, more: str = "") -> Sql:
@@ -175,21 +192,54 @@ def _rows(question: Question, edges: Sequence[Window], columns: str, more: str =
     return " UNION ALL ".join(sql for sql, _ in pieces), [param for _, piece in pieces for param in piece]
 
 
-def quantiles_sql(question: Question, sketch: str, quantiles: Sequence[float]) -> Sql:
-    """Return rows (d0 ..., t, q0, q1 ..., mean) of one sketched value: weighted quantiles and mean, at most 1% off."""
-    value = {"duration": "r.duration", "ttft": "r.time_to_first_token"}[sketch]
+def versions_sql(question: Question, inner: list[tuple[int, Window]]) -> Sql:
+    """Return rows (resolution, bucket, n): the requests counted in each bucket of the rollups that are asked about."""
+    inside, bounds = _inside(inner)
+    condition, values = scope_condition(question.scope, question.filter, duplicates=True)
+    sql = (
+        f"SELECT r.resolution, r.bucket, sum(r.requests) AS n FROM rollups r WHERE ({inside}) AND {condition}"
+        " GROUP BY r.resolution, r.bucket"
+    )
+    return sql, [*bounds, *values]
+
+
+def sketches_sql(question: Question, sketch: str, buckets: Sequence[tuple[int, datetime]]) -> Sql:
+    """Return rows (resolution, bucket, d0 ..., keys, counts): the merged histograms of those buckets."""
+    dimensions, params = _columns(question)
+    times: dict[int, list[datetime]] = {}
+    for resolution, bucket in buckets:
+        times.setdefault(resolution, []).append(bucket)
+    chosen = " OR ".join(f"(r.resolution = {resolution} AND r.bucket = ANY(%s::timestamp[]))" for resolution in times)
+    condition, values = scope_condition(question.scope, question.filter, duplicates=True)
+    name = _SKETCHED[sketch][0]
+    group = "resolution, bucket" + "".join(f", d{index}" for index in range(len(question.dimensions)))
+    # in the select list the two go in step, at a third of the cost of unnest in FROM
+    sql = (
+        f"SELECT {group}, array_agg(k ORDER BY k) AS keys, array_agg(c ORDER BY k) AS counts"
+        f" FROM (SELECT {group}, k, sum(c) AS c FROM (SELECT {dimensions}r.resolution, r.bucket,"
+        f" unnest(r.{name}_keys) AS k, unnest(r.{name}_counts) AS c FROM rollups r WHERE ({chosen}) AND {condition}) b"
+        f" GROUP BY {group}, k) s GROUP BY {group}"
+    )
+    return sql, [*params, *times.values(), *values]
+
+
+def edge_sketches_sql(question: Question, sketch: str) -> Sql:
+    """Return rows (d0 ..., t, k, c): the histograms of the rows at the edges, outside all rollups."""
+    source, params = _row_sketches(question, windows(question.scope, question.interval_seconds)[1], sketch)
+    group = "".join(f"d{index}, " for index in range(len(question.dimensions))) + "t, k"
+    return f"SELECT {group}, sum(c) AS c FROM ({source}) b GROUP BY {group}", params
+
+
+def _row_sketches(question: Question, pieces: Sequence[Window], sketch: str) -> Sql:
+    value = _SKETCHED[sketch][1]
     bucket = f"least(greatest(ceil(ln({value}) / {GROWTH_LN}::float8), -32767), 32767)"
     key = f"(CASE WHEN {value} > 0 THEN {bucket} ELSE -32768 END)::smallint AS k, r.weight AS c"
-    some = f" AND {value} IS NOT NULL"
-    if question.rolled:
-        inner, edges = windows(question.scope, question.interval_seconds)
-        name = {"duration": "latency", "ttft": "ttft"}[sketch]
-        # in the select list the two go in step, at a third of the cost of unnest in FROM
-        opened = f"unnest(r.{name}_keys) AS k, unnest(r.{name}_counts) AS c"
-        pieces = [_rollups(question, inner, opened)] if inner else []
-        source, params = _union(pieces, _rows(question, edges, key, some))
-    else:
-        source, params = _rows(question, [question.scope.range.bounds()], key, some)
+    return _rows(question, pieces, key, f" AND {value} IS NOT NULL")
+
+
+def quantiles_sql(question: Question, sketch: str, quantiles: Sequence[float]) -> Sql:
+    """Return rows (d0 ..., t, q0, q1 ..., mean) of one value, out of all rows: weighted, at most 1% off."""
+    source, params = _row_sketches(question, [question.scope.range.bounds()], sketch)
     names = [f"d{index}" for index in range(len(question.dimensions))]
     names += [] if question.interval_seconds is None else ["t"]
     group = "".join(f"{name}, " for name in names)

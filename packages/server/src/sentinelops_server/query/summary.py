@@ -9,8 +9,9 @@ from .aggregate import number, question
 from .filters import Filter
 from .measures import QUANTILES, TIMES, metrics_of
 from .scope import Scope
-from .shapes import Quantiles, Summary
-from .source import measures_source, quantiles_sql
+from .shapes import Summary
+from .sketches import quantiles
+from .source import measures_source
 
 __all__ = ["summary"]
 
@@ -33,14 +34,10 @@ def summary(database: Database, scope: Scope, filter: Filter | None = None, comp
     )
     row = database.fetch_one(f"SELECT {values} FROM ({source}) b", params) or {}
     found: dict[str, Any] = {item.name: number(row.get(f"m{i}")) for i, item in enumerate(_METRICS)}
+    answers = quantiles(database, asked, list(TIMES.values()), list(QUANTILES.values()), mean=True)
     for name, sketch in TIMES.items():
-        sql, params = quantiles_sql(asked, sketch, list(QUANTILES.values()))
-        found[name] = _quantiles(database.fetch_one(sql, params))
+        known, mean = answers[sketch].get((0,), ([None] * len(QUANTILES), None))
+        found[name] = {"avg": mean, **dict(zip(QUANTILES, known, strict=True))}
     found |= {"start": scope.range.start, "end": scope.range.end}
     found["previous"] = summary(database, scope.previous(), filter) if compare else None
     return cast(Summary, found)
-
-
-def _quantiles(row: dict[str, Any] | None) -> Quantiles:
-    row = row or {}
-    return {"avg": row.get("mean")} | {name: row.get(f"q{index}") for index, name in enumerate(QUANTILES)}

@@ -94,9 +94,14 @@ class Transaction:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def fetch(self, sql: str, params: Params = None, prepare: bool | None = None) -> list[dict[str, Any]]:
-        """Return all rows of a query as dictionaries. `prepare` False: planned anew for these params each time."""
-        return self.connection.execute(sql.encode(), params or None, prepare=prepare).fetchall()
+    def fetch(
+        self, sql: str, params: Params = None, prepare: bool | None = None, binary: bool = False
+    ) -> list[dict[str, Any]]:
+        """Return all rows of a query as dictionaries.
+
+        `prepare` False: planned anew for these params each time. `binary`: cheaper to read where there are arrays.
+        """
+        return self.connection.execute(sql.encode(), params or None, prepare=prepare, binary=binary).fetchall()
 
     def fetch_one(self, sql: str, params: Params = None) -> dict[str, Any] | None:
         """Return the first row, or None."""
@@ -168,9 +173,9 @@ class Database:
         except psycopg.Error:
             return
 
-    def fetch(self, sql: str, params: Params = None) -> list[dict[str, Any]]:
+    def fetch(self, sql: str, params: Params = None, binary: bool = False) -> list[dict[str, Any]]:
         """All rows of a query as dictionaries, under the statement timeout. Raises Temporary."""
-        return self._read(lambda transaction: transaction.fetch(sql, params))
+        return self._read(lambda transaction: transaction.fetch(sql, params, binary=binary))
 
     def fetch_one(self, sql: str, params: Params = None) -> dict[str, Any] | None:
         """Return the first row of a query, or None. Raises Temporary."""

@@ -1,4 +1,4 @@
-"""What dashboards read: requests summed per minute, hour and day, with mergeable latency histograms."""
+"""What dashboards read: requests summed per minute, quarter, hour and day, with mergeable latency histograms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .database import Transaction
 
 __all__ = ["RESOLUTIONS", "Rollup", "add_rollups", "bucket_of", "roll_up"]
 
-RESOLUTIONS = (1, 60, 1440)  # minutes
+RESOLUTIONS = (1, 15, 60, 1440)  # minutes
 MINUTE_NS = 60_000_000_000
 LOG_GAMMA = math.log(1.02)
 UNDERFLOW = -32768  # the bucket of values <= 0
@@ -88,7 +88,7 @@ class Rollup:
 
 
 def roll_up(requests: Iterable[LLMRequest]) -> dict[Key, Rollup]:
-    """Sum requests into all three resolutions; those that another one counts for are left out."""
+    """Sum requests into all resolutions; those that another one counts for are left out."""
     minutes: dict[Key, Rollup] = {}
     for request in requests:
         if request.duplicate_of is not None:
