@@ -65,7 +65,7 @@ def canonical_messages(value: Any, role: str = "user") -> list[dict[str, Any]]:
         value = inner if isinstance(inner, list) else [value]
     if not isinstance(value, list):
         return [{"role": role, "parts": [_text(value)]}]
-    return [_message(item, role) for item in value]
+    return value if _are_canonical(value) else [_message(item, role) for item in value]
 
 
 def _message(item: Any, role: str) -> dict[str, Any]:
@@ -79,8 +79,22 @@ def _message(item: Any, role: str) -> dict[str, Any]:
     return _chat_message(item, role)
 
 
+def _are_canonical(messages: list[Any]) -> bool:
+    """Whether nothing has to be done, as is usual: all of it is text in the conventions' own shape."""
+    for message in messages:
+        if type(message) is not dict:
+            return False
+        role, parts = message.get("role"), message.get("parts")
+        if type(role) is not str or not role or type(parts) is not list:
+            return False
+        for part in parts:
+            if not _is_canonical(part):
+                return False
+    return True
+
+
 def _is_canonical(part: Any) -> bool:
-    return isinstance(part, dict) and part.get("type") in ("text", "reasoning") and "content" in part
+    return type(part) is dict and part.get("type") in ("text", "reasoning") and "content" in part
 
 
 def _chat_message(item: dict[str, Any], role: str) -> dict[str, Any]:

@@ -24,7 +24,9 @@ EVENT_BODIES = frozenset(
 
 def normalise(span: Span, dialects: tuple[Dialect, ...] = DIALECTS) -> tuple[LLMRequest | None, Payload | None]:
     """Set the span's type, session and user, take its bodies out, and return its request and payload, if any."""
-    dialect = next(one for one in dialects if one.detect(span.scope_name, span.attributes))
+    for dialect in dialects:
+        if dialect.detect(span.scope_name, span.attributes):
+            break
     reading = dialect.read(span)
     span.type = reading.type or "span"
     span.session_id = reading.session_id[:MAX_ID] if reading.session_id else None

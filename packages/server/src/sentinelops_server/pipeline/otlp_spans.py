@@ -17,6 +17,7 @@ MAX_NS = 2**63 - 1
 
 def walk(message: Any, decoded: Decoded, limits: Limits) -> None:
     """Put every valid span of the message into `decoded.spans`, and refuse the others by name."""
+    spans = decoded.spans
     for resource_spans in message.resource_spans:
         resource = attributes_of(resource_spans.resource.attributes)
         application, environment = application_of(resource), environment_of(resource)
@@ -25,13 +26,13 @@ def walk(message: Any, decoded: Decoded, limits: Limits) -> None:
             for record in scope_spans.spans:
                 decoded.received += 1
                 span = _span(record, scope, limits)
-                if isinstance(span, Span):
+                if type(span) is Span:
                     span.resource = resource
                     span.application = application
                     span.environment = environment
-                    decoded.spans.append(span)
+                    spans.append(span)
                 else:
-                    decoded.refuse(application, *span)
+                    decoded.refuse(application, *span)  # type: ignore[misc]
 
 
 def _span(record: Any, scope: tuple[str, str], limits: Limits) -> Span | tuple[str, str]:

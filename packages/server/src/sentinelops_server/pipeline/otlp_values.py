@@ -58,16 +58,13 @@ def attributes_of(pairs: Iterable[Any]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for pair in pairs:
         value = pair.value
-        key = pair.key
-        # the usual kinds inline: this loop runs for every attribute of every span
-        kind = value.WhichOneof("value")
-        if kind == "string_value":
-            text = value.string_value
-            result[key] = text.replace("\x00", "�") if "\x00" in text else text
-        elif kind == "int_value":
-            result[key] = value.int_value
-        else:
-            result[key] = value_of(value)
+        # the usual kinds inline, text first: this loop runs for every attribute of every span
+        text = value.string_value
+        if text:
+            result[pair.key] = text.replace("\x00", "�") if "\x00" in text else text
+            continue
+        number = value.int_value
+        result[pair.key] = number if number else value_of(value)
     if "\x00" in "".join(result):
         result = {key.replace("\x00", "�"): value for key, value in result.items()}
     return result

@@ -12,11 +12,12 @@ from decimal import Decimal
 from typing import Any
 
 from ..model import LLMRequest
-from .price_tables import Bundled, Override, Rates, overrides_of
+from .price_tables import Bundled, Line, Override, Rates, overrides_of, plain
 
 __all__ = ["Pricer", "billed_counts"]
 
-PER_MILLION = Decimal(1_000_000)
+PER_MILLION = 1_000_000
+ZERO = Decimal(0)
 CACHE_LIMIT = 20_000
 
 # our name of a count -> genai-prices' usage key; those of usage_details carry the same names as in dialects
@@ -84,13 +85,13 @@ class Pricer:
         if leaves is None:
             return self._unknown(request, "inconsistent_usage")
         details: dict[str, Any] = {}
-        total = Decimal(0)
+        total = ZERO
         input_tokens = counts.get("input_tokens", 0)
         for line, count in leaves:
             price = line.at(input_tokens)
             usd = price * (count if isinstance(count, int) else Decimal(str(count))) / line.per
             total += usd
-            details[CLASS_NAMES.get(line.usage_key, line.usage_key)] = _detail(line.per, count, price, usd)
+            details[CLASS_NAMES.get(line.usage_key, line.usage_key)] = _detail(line, count, price, usd)
         request.estimated_cost = total
         request.cost_details = details
         request.price_version = rates.version
@@ -129,14 +130,11 @@ class Pricer:
         return rates, keep and not matching
 
 
-def _detail(per: int, count: int | float, price: Decimal, usd: Decimal) -> dict[str, Any]:
-    if per == 1_000_000:
-        return {"tokens": count, "usd_per_million": _text(price), "usd": _text(usd)}
-    return {"count": count, "usd_per": _text(price), "per": per, "usd": _text(usd)}
-
-
-def _text(value: Decimal) -> str:
-    return format(value.normalize(), "f") if value else "0"
+def _detail(line: Line, count: int | float, price: Decimal, usd: Decimal) -> dict[str, Any]:
+    told = line.billed_as if price is line.price else plain(price)
+    if line.per == PER_MILLION:
+        return {"tokens": count, "usd_per_million": told, "usd": plain(usd)}
+    return {"count": count, "usd_per": told, "per": line.per, "usd": plain(usd)}
 
 
 def billed_counts(request: LLMRequest) -> dict[str, int | float] | None:

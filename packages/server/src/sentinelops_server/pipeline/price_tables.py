@@ -99,11 +99,9 @@ class Rates:
         leaves: list[tuple[Line, int | float]] = []
         for line in self.lines:
             count: int | float = 1 if line.usage_key == "requests" else counts.get(line.usage_key, 0)
-            if count:  # a part is never larger than a whole of nothing: it would have failed above
+            if leaves:
                 for inner in line.inner:
                     count -= billed[inner]
-            elif any(billed[inner] for inner in line.inner):
-                return None
             if count < 0:
                 return None
             billed.append(count)

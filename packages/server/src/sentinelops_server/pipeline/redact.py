@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import orjson
@@ -17,6 +18,10 @@ __all__ = ["RedactConfig", "Redactor", "RedactorFailed"]
 WITHHELD = "[withheld: redaction failed]"
 # no private text is shorter (a@b.co)
 SHORTEST = 6
+# the usual keys of payloads, which need no look
+PLAIN_KEYS = frozenset(
+    ("input_messages", "output_messages", "system_instructions", "tool_definitions", "content", "finish_reason")
+)
 # every text ends in this, and the last pattern of the set finds it: an answer without it means that the set gave up
 CANARY = "\x1e\x1fend"
 
@@ -147,19 +152,21 @@ class Redactor:
     ) -> None:
         attributes = span.attributes
         loose = {
-            key: value
-            for key, value in attributes.items()
-            if type(value) not in _NUMBERS and not key.startswith(STRUCTURAL)
+            key: value for key, value in attributes.items() if type(value) not in _NUMBERS and not _is_structural(key)
         }
         texts = [span.name]
-        _collect((span.status_message, loose), texts)
+        _collect_dict(loose, texts)
+        if span.status_message:
+            _collect(span.status_message, texts)
         parts: list[SpanEvent | SpanLink] = [*span.events, *span.links]
         for part in parts:
-            _collect(part.attributes, texts)
+            _collect_dict(part.attributes, texts)
         if payload is not None:
-            _collect(payload.content, texts)
+            _collect_dict(payload.content, texts)
         if request is not None:
-            _collect((request.error, request.metadata, request.parameters, request.tags), texts)
+            _collect_dict(request.metadata, texts)
+            _collect_dict(request.parameters, texts)
+            _collect_list((request.error, *request.tags), texts)
         detectors = self._look(texts)
         if not detectors:
             return
@@ -179,7 +186,12 @@ class Redactor:
             request.tags = _replace(request.tags, detectors, counts)
 
 
-_NUMBERS = (int, float, bool)
+_NUMBERS = frozenset((int, float, bool))
+
+
+@lru_cache(maxsize=4096)
+def _is_structural(key: str) -> bool:
+    return key.startswith(STRUCTURAL)
 
 
 def _withhold(span: Span, request: LLMRequest | None) -> None:
@@ -207,27 +219,35 @@ def _inner(text: str) -> Any:
 def _collect(value: Any, texts: list[str]) -> None:
     """Add every string of a JSON value, keys too, to `texts`."""
     kind = type(value)
-    if kind is str:
-        texts.append(value)
-        if "\\" in value and _is_json_text(value):
-            _collect(_inner(value), texts)
-    elif kind is dict:
+    if kind is dict:
         _collect_dict(value, texts)
     elif kind is list or kind is tuple:
-        for item in value:
-            _collect(item, texts)
-    elif kind is int and not -99_999_999 <= value <= 99_999_999:
-        texts.append(str(value))  # a card number may come as a number
+        _collect_list(value, texts)
+    else:
+        _collect_list((value,), texts)
 
 
 def _collect_dict(value: dict[str, Any], texts: list[str]) -> None:
-    for key, item in value.items():
-        if len(key) >= SHORTEST:
+    for key in value:
+        if key not in PLAIN_KEYS and len(key) >= SHORTEST:
             texts.append(key)
-        if type(item) is not str or "\\" in item:
-            _collect(item, texts)
-        elif len(item) >= SHORTEST:
-            texts.append(item)
+    _collect_list(value.values(), texts)
+
+
+def _collect_list(values: Iterable[Any], texts: list[str]) -> None:
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            if len(value) >= SHORTEST:
+                texts.append(value)
+                if "\\" in value and _is_json_text(value):
+                    _collect(_inner(value), texts)
+        elif kind is dict:
+            _collect_dict(value, texts)
+        elif kind is list or kind is tuple:
+            _collect_list(value, texts)
+        elif kind is int and not -99_999_999 <= value <= 99_999_999:
+            texts.append(str(value))  # a card number may come as a number
 
 
 def _replace(value: Any, detectors: Sequence[privacy.Detector], counts: dict[str, int]) -> Any:
