@@ -26,7 +26,8 @@ def test_each_kind_is_kept_for_its_time(database: Database, tmp_path: Path) -> N
     payloads = PayloadStore(PayloadConfig(str(tmp_path / "payloads")), KeyRing(tmp_path / "keys.json"))
     store = Store(database, payloads)
     spans = [make_span(age + 1, start_ns=NOW_NS - age * DAY_NS) for age in (0, 14, 16, 29, 31, 89)]
-    store.write(make_batch(*spans, payloads=[make_payload(span) for span in spans]))
+    batch = make_batch(*spans, payloads=[make_payload(span) for span in spans])
+    store.write(batch)
     orphan = tmp_path / "payloads" / f"{NOW - timedelta(days=40):%Y/%m/%d}" / "orphan.seg"
     orphan.parent.mkdir(parents=True)
     orphan.write_bytes(b"left by a crash between the object and the commit")
@@ -34,11 +35,11 @@ def test_each_kind_is_kept_for_its_time(database: Database, tmp_path: Path) -> N
     first = run_retention(database, payloads, RetentionConfig(), NOW)
     assert count(database, "request_metrics") == count(database, "spans") == count(database, "traces") == 6
     assert count(database, "rollups", "resolution = 1") == 2
-    assert count(database, "rollups", "resolution = 60") == 6
+    assert count(database, "rollups", "resolution = 15") == count(database, "rollups", "resolution = 60") == 6
     assert (first.payload_objects, first.payload_segments) == (3, 2)
     assert not orphan.exists()
-    kept = {span.span_id: payloads.get(span.storage_object_id or "") is not None for span in spans}
-    assert list(kept.values()) == [True, True, True, True, False, False]
+    kept = [payloads.get(request.storage_object_id or "") is not None for request in batch.requests]
+    assert kept == [True, True, True, True, False, False]
 
     later = run_retention(database, payloads, RetentionConfig(batch=1), NOW + timedelta(days=10))
     assert count(database, "request_metrics") == count(database, "spans") == count(database, "traces") == 5
@@ -87,3 +88,22 @@ def test_a_dead_leader_is_followed(database: Database, postgres: object) -> None
         raise RuntimeError("died")
     with Leader(database, "retention").hold() as next_one:
         assert next_one
+
+
+def test_a_resource_is_kept_while_spans_of_it_arrive(database: Database) -> None:
+    old, used = {"service.name": "old"}, {"service.name": "used"}
+    for age, resources in ((95, (old, used)), (3, (used,))):
+        now_ns = NOW_NS - age * DAY_NS
+        spans = [make_span(age + n, start_ns=now_ns, resource=each) for n, each in enumerate(resources, 1)]
+        Store(database).write(make_batch(*spans, received_ns=now_ns))
+    assert run_retention(database, None, RetentionConfig(), NOW).resources == 1
+    assert [row["resource"] for row in database.fetch("SELECT resource FROM resources")] == [used]
+    # the writer that remembered it stores it again on the next day
+    store = Store(database)
+    store.write(
+        make_batch(make_span(200, start_ns=NOW_NS - 95 * DAY_NS, resource=old), received_ns=NOW_NS - 95 * DAY_NS)
+    )
+    run_retention(database, None, RetentionConfig(), NOW)
+    assert count(database, "resources") == 1
+    store.write(make_batch(make_span(201, resource=old)))
+    assert count(database, "resources") == 2

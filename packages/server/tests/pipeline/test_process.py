@@ -13,6 +13,7 @@ from sentinelops_server.pipeline.price import Pricer
 from sentinelops_server.pipeline.process import Pipeline
 from sentinelops_server.pipeline.redact import Redactor
 from sentinelops_server.storage.postgres.database import Database
+from sentinelops_server.storage.postgres.detail import decode_detail
 from sentinelops_server.storage.postgres.store import Store
 
 
@@ -105,13 +106,14 @@ def test_bodies_leave_the_row_and_previews_are_redacted(line: tuple[Pipeline, Me
     messages = '[{"role":"user","parts":[{"type":"text","content":"write to jo@example.com"}]}]'
     pipeline.process([batch([call(attributes={"gen_ai.input.messages": messages, "note": "ask kim@example.com"})])])
     row = database.fetch_one(
-        "SELECT r.prompt_preview, r.redactions, s.attributes FROM request_metrics r JOIN spans s USING (span_id)"
+        "SELECT r.prompt_preview, r.redactions, s.detail FROM request_metrics r JOIN spans s USING (span_id)"
     )
     assert row is not None
     assert row["prompt_preview"] == "write to [email]"
     assert row["redactions"] == {"email": 1}
-    assert "gen_ai.input.messages" not in row["attributes"]
-    assert row["attributes"]["note"] == "ask [email]"
+    attributes = decode_detail(row["detail"]).attributes
+    assert "gen_ai.input.messages" not in attributes
+    assert attributes["note"] == "ask [email]"
 
 
 class Picky:

@@ -60,7 +60,10 @@ def test_killed_under_load(tmp_path: Path) -> None:
                 for writer in writers:
                     writer.result(timeout=60)
 
-            stored = database.fetch("SELECT span_id, storage_object_id FROM spans")
+            stored = database.fetch(
+                "SELECT s.span_id, coalesce(s.storage_object_id, r.storage_object_id) AS storage_object_id FROM spans s"
+                " LEFT JOIN request_metrics r USING (trace_id, span_id)"
+            )
             assert {bytes(row["span_id"]) for row in stored} == acknowledged
             assert len(stored) == len(acknowledged)
             assert all(payloads.get(row["storage_object_id"]) is not None for row in stored)

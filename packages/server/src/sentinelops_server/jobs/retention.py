@@ -8,9 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 from ..storage.payloads import PayloadStore
 from ..storage.postgres.database import Database
 from ..storage.postgres.partitions import drop_before, ensure
+from ..storage.postgres.rollups import RESOLUTIONS
 
 __all__ = ["RetentionConfig", "RetentionReport", "run_retention"]
 
+DAY = timedelta(days=1)
 ROW_TABLES = ("spans", "request_metrics", "anomalies", "log_records")
 
 
@@ -46,6 +48,7 @@ class RetentionReport:
     partitions_made: list[str] = field(default_factory=list)
     partitions_dropped: list[str] = field(default_factory=list)
     traces: int = 0
+    resources: int = 0
     rollups: int = 0
     payload_objects: int = 0
     payload_segments: int = 0
@@ -66,6 +69,8 @@ def run_retention(
         report.partitions_dropped += drop_before(database, table, rows_from)
     report.partitions_dropped += drop_before(database, "metric_points", points_from)
     report.traces = _delete(database, config, "traces", "trace_id", "started_at < %s", rows_from)
+    # a span may be a day ahead of the day it arrived on; writers renew what they use daily
+    report.resources = _delete(database, config, "resources", "resource_id", "seen < %s", rows_from - 2 * DAY)
     report.rollups = _delete_rollups(database, config, rows_from, points_from)
     _delete_payloads(database, payloads, today - timedelta(days=config.payloads_days), report)
     ledger_from = today - timedelta(days=config.ledger_days)
@@ -88,7 +93,8 @@ def _delete_payloads(
 
 def _delete_rollups(database: Database, config: RetentionConfig, rows_from: date, minutes_from: date) -> int:
     deleted = 0
-    for resolution, first_kept in ((1, max(minutes_from, rows_from)), (60, rows_from), (1440, rows_from)):
+    for resolution in RESOLUTIONS:
+        first_kept = max(minutes_from, rows_from) if resolution == 1 else rows_from
         deleted += _delete(
             database, config, "rollups", "ctid", f"resolution = {resolution} AND bucket < %s", first_kept
         )

@@ -19,6 +19,7 @@ import orjson
 from sentinelops_server.model import LLMRequest, LogRecord, Payload, Span, SpanEvent, SpanLink, WriteBatch
 from sentinelops_server.storage.payloads import PayloadStore
 from sentinelops_server.storage.postgres.database import Database
+from sentinelops_server.storage.postgres.detail import decode_detail
 from sentinelops_server.storage.postgres.store import Store
 
 __all__ = ["LineError", "export_lines", "import_lines", "moment"]
@@ -87,7 +88,7 @@ def _spans(database: Database, since: datetime | None) -> Iterator[tuple[dict[st
         after = (b"", b"")
         while True:
             rows = database.fetch(
-                "SELECT * FROM spans WHERE timestamp >= %s AND timestamp < %s AND (trace_id, span_id) > (%s, %s)"
+                "SELECT * FROM spans LEFT JOIN resources USING (resource_id) WHERE timestamp >= %s AND timestamp < %s AND (trace_id, span_id) > (%s, %s)"
                 " ORDER BY trace_id, span_id LIMIT %s",
                 (start, end, *after, PAGE),
             )
@@ -131,7 +132,10 @@ def _span_out(row: dict[str, Any]) -> dict[str, Any]:
     scope_name, _, scope_version = (row.pop("scope") or "").rpartition(" ")
     row["end_ns"] = row["start_ns"] + row.pop("duration_ns")
     row["scope_name"], row["scope_version"] = scope_name or scope_version, scope_version if scope_name else ""
-    row.pop("timestamp"), row.pop("received_at")
+    said = decode_detail(row.pop("detail"))
+    row["attributes"], row["events"], row["links"] = said.attributes, said.events, said.links
+    for name in ("timestamp", "received_at", "resource_id", "seen"):
+        row.pop(name)
     return row
 
 

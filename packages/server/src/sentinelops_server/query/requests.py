@@ -9,12 +9,14 @@ from typing import Any, cast
 
 from ..storage.payloads import PayloadStore
 from ..storage.postgres.database import Database
+from ..storage.postgres.detail import decode_detail
 from .cursors import Order, check_limit, fingerprint, pack, parse_order, unpack
 from .filters import Filter
+from .largest import largest_windows
 from .rows import REQUEST_COLUMNS, request_row, span_content, span_key
 from .scope import Scope
 from .shapes import RequestDetail, RequestPage
-from .source import scope_condition
+from .source import Window, scope_condition
 from .text import TextMatcher
 
 __all__ = ["ORDERS", "find_requests", "get_request"]
@@ -72,11 +74,33 @@ def _page(
     start, end = scope.range.bounds()
     if position and by.by_time and by.descending:  # so that the partitions after it are pruned
         end = min(end, position[1] + timedelta(microseconds=1))
+    chosen = None if asked else largest_windows(database, scope, filter, by, position, limit)
+    if chosen is not None:
+        return _page_within(database, chosen, f"{condition} AND {after}", [*params, *more], (by, limit))
     sql = (
         f"SELECT {REQUEST_COLUMNS} FROM request_metrics r WHERE r.timestamp >= %s AND r.timestamp < %s"
         f" AND {condition} AND {after} ORDER BY {by.sql()} LIMIT {int(limit)}"
     )
     return database.fetch(sql, [start, end, *params, *more])
+
+
+def _page_within(
+    database: Database, chosen: list[Window], condition: str, params: list[Any], page: tuple[Order, int]
+) -> list[dict[str, Any]]:
+    by, limit = page
+    first = f"ORDER BY {by.sql()} LIMIT {int(limit)}"
+    found = database.fetch(
+        "SELECT r.* FROM unnest(%s::timestamp[], %s::timestamp[]) AS w (low, high) CROSS JOIN LATERAL"
+        f" (SELECT r.id, r.timestamp, {by.expression} AS by_value FROM request_metrics r"
+        f" WHERE r.timestamp >= w.low AND r.timestamp < w.high AND {condition} {first}) r"
+        f" ORDER BY by_value {'DESC' if by.descending else 'ASC'} NULLS LAST, r.timestamp DESC, r.id DESC LIMIT {int(limit)}",
+        [[low for low, _ in chosen], [high for _, high in chosen], *params],
+    )
+    return database.fetch(
+        f"SELECT {REQUEST_COLUMNS} FROM unnest(%s::integer[], %s::timestamp[]) AS w (id, timestamp)"
+        f" JOIN request_metrics r ON r.id = w.id AND r.timestamp = w.timestamp ORDER BY {by.sql()}",
+        [[row["id"] for row in found], [row["timestamp"] for row in found]],
+    )
 
 
 def _position(row: dict[str, Any], by: Order) -> list[Any]:
@@ -144,11 +168,13 @@ def get_request(database: Database, payloads: PayloadStore | None, request_id: s
         return None
     content, missing = span_content(database, payloads, row)
     span = database.fetch_one(
-        "SELECT name, type, parent_span_id, attributes, resource, events, scope FROM spans"
-        " WHERE trace_id = %s AND span_id = %s AND timestamp = %s",
+        "SELECT s.name, s.type, s.parent_span_id, s.detail, x.resource, s.scope FROM spans s"
+        " LEFT JOIN resources x USING (resource_id)"
+        " WHERE s.trace_id = %s AND s.span_id = %s AND s.timestamp = %s",
         [row["trace_id"], row["span_id"], row["timestamp"]],
     )
     span = span or {}
+    said = decode_detail(span.get("detail"))
     parent = span.get("parent_span_id")
     detail: dict[str, Any] = {
         **request_row(row),
@@ -158,9 +184,9 @@ def get_request(database: Database, payloads: PayloadStore | None, request_id: s
         "span_name": span.get("name"),
         "span_type": span.get("type"),
         "parent_span_id": parent.hex() if parent else None,
-        "attributes": span.get("attributes") or {},
+        "attributes": said.attributes,
         "resource": span.get("resource") or {},
-        "events": span.get("events") or [],
+        "events": said.events,
         "scope": span.get("scope"),
     }
     return cast(RequestDetail, detail)

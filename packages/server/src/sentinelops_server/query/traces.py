@@ -9,6 +9,7 @@ from typing import Any, cast
 from ..analysis.critical_path import critical_path
 from ..storage.payloads import PayloadStore
 from ..storage.postgres.database import Database
+from ..storage.postgres.detail import decode_detail
 from .cursors import check_limit, fingerprint, pack, parse_order, unpack
 from .filters import Filter
 from .rows import KINDS, STATUSES, span_content, span_key
@@ -106,7 +107,7 @@ def get_trace(database: Database, trace_id: str, attributes: bool = False) -> Tr
         return None
     # every span starts within these bounds, so only the days of the trace are read
     bounds = [key[0], _time(row["start_ns"]), _time(row["end_ns"])]
-    more = ", s.attributes" if attributes else ""
+    more = ", s.detail" if attributes else ""
     spans = database.fetch(
         "SELECT s.span_id, s.parent_span_id, s.start_ns, s.duration_ns, s.name, s.kind, s.type, s.status,"
         f" s.status_message, s.application, s.storage_object_id IS NOT NULL AS has_content{more} FROM spans s"
@@ -114,7 +115,7 @@ def get_trace(database: Database, trace_id: str, attributes: bool = False) -> Tr
         bounds,
     )
     requests = database.fetch(
-        "SELECT r.span_id, r.provider, r.model, r.status AS request_status, r.prompt_tokens, r.completion_tokens,"
+        "SELECT r.span_id, r.storage_object_id IS NOT NULL AS has_content, r.provider, r.model, r.status AS request_status, r.prompt_tokens, r.completion_tokens,"
         " r.total_tokens, r.estimated_cost, r.time_to_first_token AS time_to_first_token_seconds FROM request_metrics r"
         " WHERE r.trace_id = %s AND r.timestamp >= %s AND r.timestamp <= %s",
         bounds,
@@ -144,9 +145,9 @@ def _span_row(span: dict[str, Any], origin_ns: int, request: dict[str, Any] | No
         "has_content": span["has_content"],
     }
     if request is not None:
-        shown.update(request)
-    if "attributes" in span:
-        shown["attributes"] = span["attributes"] or {}
+        shown.update(request, has_content=span["has_content"] or request["has_content"])
+    if "detail" in span:
+        shown["attributes"] = decode_detail(span["detail"]).attributes
     return cast(SpanRow, shown)
 
 
@@ -159,13 +160,18 @@ def get_span_content(
 ) -> SpanContent | None:
     """Return one span with attributes, events, links and content; None when there is no such span."""
     key = span_key(trace_id, span_id)
-    row = database.fetch_one("SELECT * FROM spans WHERE trace_id = %s AND span_id = %s LIMIT 1", key) if key else None
+    found = "SELECT * FROM spans LEFT JOIN resources USING (resource_id) WHERE trace_id = %s AND span_id = %s LIMIT 1"
+    row = database.fetch_one(found, key) if key else None
     if row is None:
         return None
     request = database.fetch_one(
-        "SELECT request_id FROM request_metrics WHERE trace_id = %s AND span_id = %s AND timestamp = %s",
+        "SELECT request_id, storage_object_id FROM request_metrics"
+        " WHERE trace_id = %s AND span_id = %s AND timestamp = %s",
         [row["trace_id"], row["span_id"], row["timestamp"]],
     )
+    if request:
+        row["storage_object_id"] = row["storage_object_id"] or request["storage_object_id"]
+    said = decode_detail(row["detail"])
     content, missing = span_content(database, payloads, row)
     parent = row["parent_span_id"]
     return {
@@ -184,10 +190,10 @@ def get_span_content(
         "session_id": row["session_id"],
         "user_id": row["user_id"],
         "scope": row["scope"],
-        "attributes": row["attributes"] or {},
+        "attributes": said.attributes,
         "resource": row["resource"] or {},
-        "events": row["events"] or [],
-        "links": row["links"] or [],
+        "events": said.events,
+        "links": said.links,
         "content": content,
         "content_missing": missing,
         "request_id": request["request_id"] if request else None,

@@ -12,6 +12,8 @@ from sentinelops_server.model import LedgerEntry, LogRecord, MetricPoint, SdkRep
 from sentinelops_server.storage.keys import KeyRing
 from sentinelops_server.storage.payloads import PayloadConfig, PayloadStore
 from sentinelops_server.storage.postgres.database import Database, PostgresConfig
+from sentinelops_server.storage.postgres.detail import Detail, decode_detail
+from sentinelops_server.storage.postgres.rollups import RESOLUTIONS
 from sentinelops_server.storage.postgres.store import Store
 from storage.make import NOW_NS, RESOURCE, SECOND, make_batch, make_payload, make_request, make_span
 
@@ -53,12 +55,13 @@ def test_what_is_written_is_what_is_read(database: Database, payloads: PayloadSt
     assert (row["estimated_cost"], row["time_to_first_token"], row["success"]) == (0.00045, 0.25, True)
     assert payloads.get(row["storage_object_id"]) == make_payload(span, "what is a span?").content
 
-    stored = database.fetch_one("SELECT * FROM spans")
+    stored = database.fetch_one("SELECT * FROM spans JOIN resources USING (resource_id)")
     assert stored is not None
-    assert (stored["attributes"], stored["resource"], stored["events"]) == (span.attributes, RESOURCE, None)
-    assert stored["links"] == [{"trace_id": "01" * 16, "span_id": "02" * 8, "attributes": {"why": "retry"}}]
+    link = {"trace_id": "01" * 16, "span_id": "02" * 8, "attributes": {"why": "retry"}}
+    assert decode_detail(stored["detail"]) == Detail(span.attributes, [], [link])
+    assert (stored["resource"], str(stored["seen"])) == (RESOURCE, "2026-11-18")
     assert (stored["start_ns"], stored["duration_ns"]) == (NOW_NS, SECOND)
-    assert stored["storage_object_id"] == row["storage_object_id"]
+    assert stored["storage_object_id"] is None  # its request says it
 
     trace = database.fetch_one("SELECT * FROM traces")
     assert trace is not None
@@ -69,7 +72,7 @@ def test_what_is_written_is_what_is_read(database: Database, payloads: PayloadSt
     assert payloads.might_contain(bytes(segment["words"]), "span")
 
 
-def test_rollups_at_three_resolutions(database: Database) -> None:
+def test_rollups_at_every_resolution(database: Database) -> None:
     store = Store(database)
     first, second, third = (make_span(n, start_ns=NOW_NS + n * 40 * SECOND) for n in range(3))
     requests = [
@@ -89,6 +92,8 @@ def test_rollups_at_three_resolutions(database: Database) -> None:
     assert number(database, "SELECT sum(requests) FROM rollups WHERE resolution = 1") == 6.0
     assert number(database, "SELECT count(*) FROM rollups WHERE resolution = 1") == 3
     assert str(row["bucket"]) == "2026-11-18 00:00:00"
+    quarters = database.fetch("SELECT bucket, requests FROM rollups WHERE resolution = 15 ORDER BY bucket")
+    assert [(str(q["bucket"]), q["requests"]) for q in quarters] == [("2026-11-18 11:00:00", 6.0)]
 
 
 def test_a_replay_changes_nothing(database: Database, payloads: PayloadStore) -> None:
@@ -147,7 +152,7 @@ def test_writers_that_overlap_store_once(database_url: str) -> None:
         assert new == number(database, "SELECT count(*) FROM spans")
         assert new == number(database, "SELECT count(DISTINCT (trace_id, span_id)) FROM spans")
         assert new == number(database, "SELECT count(*) FROM request_metrics")
-        for resolution in (1, 60, 1440):
+        for resolution in RESOLUTIONS:
             assert number(database, f"SELECT sum(requests) FROM rollups WHERE resolution = {resolution}") == new
         assert number(database, "SELECT sum(span_count) FROM traces") == new
         assert ledger(database) == {"received": 960, "stored": new, "duplicate": 960 - new}
@@ -233,6 +238,7 @@ HOSTILE = {
     "infinite": {"attributes": {"k": float("inf"), "l": float("nan")}},
     "bytes": {"attributes": {"k": b"\xff\x00"}},
     "deep": {"attributes": {"k": __import__("functools").reduce(lambda v, _: [v], range(300), 1)}},
+    "resource": {"resource": {"k\x00": ["\x00", 10**30, "\ud800"]}},
     "kind": {"kind": 10**9, "status": -(10**9)},
     "end far away": {"end_ns": 2**64},
     "long session": {"session_id": "s" * 10_000},

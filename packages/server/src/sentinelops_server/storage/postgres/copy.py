@@ -14,19 +14,20 @@ from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
 from ...model import LLMRequest, LogRecord, MetricPoint, Span
+from .detail import encode_detail
 
-__all__ = ["copy_rows", "JsonEncoder", "log_row", "metric_row", "prepare", "request_row", "span_row", "timestamp"]
+__all__ = ["copy_rows", "encode_json", "log_row", "metric_row", "prepare", "request_row", "span_row", "timestamp"]
 
 EPOCH = datetime(1970, 1, 1)
 POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01, where PostgreSQL's timestamps begin
 _INT8 = Struct(">q").pack
 
 SPAN_COLUMNS = (
-    ("timestamp", "timestamp"), ("trace_id", "bytea"), ("span_id", "bytea"), ("parent_span_id", "bytea"),
-    ("start_ns", "int8"), ("duration_ns", "int8"), ("received_at", "timestamp"), ("name", "text"), ("kind", "int2"),
-    ("type", "text"), ("status", "int2"), ("status_message", "text"), ("application", "text"), ("environment", "text"),
-    ("session_id", "text"), ("user_id", "text"), ("scope", "text"), ("attributes", "jsonb"), ("resource", "jsonb"),
-    ("events", "jsonb"), ("links", "jsonb"), ("storage_object_id", "varchar"),
+    ("timestamp", "timestamp"), ("start_ns", "int8"), ("duration_ns", "int8"), ("received_at", "timestamp"),
+    ("resource_id", "int8"), ("kind", "int2"), ("status", "int2"), ("trace_id", "bytea"), ("span_id", "bytea"),
+    ("parent_span_id", "bytea"), ("name", "text"), ("type", "text"), ("status_message", "text"),
+    ("application", "text"), ("environment", "text"), ("session_id", "text"), ("user_id", "text"), ("scope", "text"),
+    ("detail", "bytea"), ("storage_object_id", "varchar"),
 )  # fmt: skip
 REQUEST_COLUMNS = (
     ("request_id", "varchar"), ("timestamp", "timestamp"), ("provider", "varchar"), ("model", "varchar"),
@@ -105,21 +106,22 @@ def timestamp(time_ns: int) -> datetime:
     return EPOCH + timedelta(microseconds=time_ns // 1000)
 
 
-def span_row(span: Span, received_ns: int, shared: JsonEncoder) -> tuple[Any, ...]:
-    """Return the row of a span. `shared` encodes the resource once a batch."""
-    events = links = None
+def span_row(span: Span, received_ns: int, resource_id: int | None) -> tuple[Any, ...]:
+    """Return the row of a span."""
+    events: list[dict[str, Any]] = []
+    links: list[dict[str, Any]] = []
     if span.events:
-        events = encode_json([{"name": e.name, "time_ns": e.time_ns, "attributes": e.attributes} for e in span.events])
+        events = [{"name": e.name, "time_ns": e.time_ns, "attributes": e.attributes} for e in span.events]
     if span.links:
-        links = encode_json(
-            [{"trace_id": k.trace_id.hex(), "span_id": k.span_id.hex(), "attributes": k.attributes} for k in span.links]
-        )
+        links = [
+            {"trace_id": k.trace_id.hex(), "span_id": k.span_id.hex(), "attributes": k.attributes} for k in span.links
+        ]
     scope = f"{span.scope_name} {span.scope_version}".strip() if span.scope_name else None
     return (
-        span.start_ns, span.trace_id, span.span_id, span.parent_span_id, span.start_ns, span.end_ns - span.start_ns,
-        received_ns, span.name, span.kind, span.type, span.status, span.status_message, span.application,
-        span.environment, span.session_id, span.user_id, scope, encode_json(span.attributes),
-        shared.shared(span.resource), events, links, span.storage_object_id,
+        span.start_ns, span.start_ns, span.end_ns - span.start_ns, received_ns, resource_id, span.kind, span.status,
+        span.trace_id, span.span_id, span.parent_span_id, span.name, span.type, span.status_message, span.application,
+        span.environment, span.session_id, span.user_id, scope, encode_detail(span.attributes, events, links),
+        span.storage_object_id,
     )  # fmt: skip
 
 
@@ -175,17 +177,3 @@ def encode_json(value: Any) -> bytes | None:
     if value in (None, {}, []):
         return None
     return orjson.dumps(value, default=_default, option=orjson.OPT_NON_STR_KEYS)
-
-
-class JsonEncoder:
-    """`encode_json` that remembers resources, which whole batches share: one encoder per batch."""
-
-    def __init__(self) -> None:
-        self._shared: dict[int, bytes | None] = {}
-
-    def shared(self, value: Any) -> bytes | None:
-        """Encode a value that the batch keeps alive and nobody changes."""
-        key = id(value)
-        if key not in self._shared:
-            self._shared[key] = encode_json(value)
-        return self._shared[key]

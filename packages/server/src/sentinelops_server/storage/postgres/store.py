@@ -13,11 +13,12 @@ from ...errors import Temporary
 from ...model import LedgerEntry, LLMRequest, LogRecord, MetricPoint, Payload, Span, WriteBatch, WriteResult
 from ..payloads.segment import Segment
 from .clean import clean_batch
-from .copy import JsonEncoder, copy_rows, log_row, metric_row, request_row, span_row, timestamp
+from .copy import copy_rows, log_row, metric_row, request_row, span_row, timestamp
 from .database import Database, Transaction
 from .duplicates import mark_duplicates
 from .ledger import add_ledger, add_reports, count_batch
 from .partitions import Partitions, days_of, refusal
+from .resources import Resources
 from .rollups import add_rollups, roll_up
 from .traces import add_traces, sum_traces
 
@@ -61,6 +62,7 @@ class Store:
         self._retention_days = retention_days
         self._attempts = attempts
         self._partitions = Partitions(database)
+        self._resources = Resources(database)
 
     def write(self, batch: WriteBatch) -> WriteResult:
         """Store the batch whole, or raise Temporary and store nothing. Sets storage_object_id, duplicate_of."""
@@ -88,12 +90,13 @@ class Store:
         times += [record.timestamp_ns for record in batch.log_records]
         times += [point.timestamp_ns for point in batch.metric_points]
         self._partitions.ensure(days_of(times))
+        resources = self._resources.ensure(batch.spans, batch.received_ns)
         with self._database.transaction(statement_timeout_seconds=60) as transaction:
             # a day's partition has no statistics at first: looking keys up by scanning it would never end well
             transaction.execute("SET LOCAL enable_seqscan = off")
             new = _find_new(transaction, batch)
             self._put_payloads(transaction, batch, new, segments)
-            _copy(transaction, new, batch.received_ns)
+            _copy(transaction, new, batch.received_ns, resources)
             add_traces(transaction, sum_traces(new.spans, new.requests))
             # the rows that all writers share come last: they are held for the shortest time
             add_rollups(transaction, roll_up(new.requests))
@@ -140,9 +143,10 @@ class Store:
             for key, object_id in segment.places:
                 waiting = owners.get(key)
                 if waiting:
-                    waiting.pop(0).storage_object_id = object_id
-                    if key in requests and requests[key].storage_object_id is None:
-                        requests[key].storage_object_id = object_id
+                    owner: Span | LogRecord | LLMRequest = waiting.pop(0)
+                    if type(owner) is Span and key in requests:
+                        owner = requests[key]  # one of the two rows is enough
+                    owner.storage_object_id = object_id
         _note_segments(transaction, segments)
 
 
@@ -219,11 +223,11 @@ def _unstored(transaction: Transaction, table: str, key: str, records: Sequence[
     return [new[digest] for digest in sorted(new)]
 
 
-def _copy(transaction: Transaction, new: _New, received_ns: int) -> None:
+def _copy(transaction: Transaction, new: _New, received_ns: int, resources: dict[int, int | None]) -> None:
     connection = transaction.connection
     if new.spans:
-        encoder = JsonEncoder()
-        copy_rows(connection, "spans", (span_row(span, received_ns, encoder) for span in new.spans))
+        rows = (span_row(span, received_ns, resources[id(span.resource)]) for span in new.spans)
+        copy_rows(connection, "spans", rows)
     if new.requests:
         copy_rows(connection, "request_metrics", (request_row(request) for request in new.requests))
     if new.log_records:

@@ -3,31 +3,38 @@
 -- Tables marked "by day" are partitioned by RANGE (timestamp); storage.postgres.partitions creates and drops the days.
 
 -- Every span of every trace. By day. Message bodies are never here: payloads are apart (storage_object_id).
+-- Columns stand in the order of their alignment: numbers first, so that nothing is padding.
 CREATE TABLE spans (
     timestamp         TIMESTAMP NOT NULL,          -- start of the span
-    trace_id          BYTEA NOT NULL,              -- 16 bytes
-    span_id           BYTEA NOT NULL,              -- 8 bytes
-    parent_span_id    BYTEA,
     start_ns          BIGINT NOT NULL,             -- exact start, Unix nanoseconds
     duration_ns       BIGINT NOT NULL,
     received_at       TIMESTAMP NOT NULL,
-    name              TEXT NOT NULL,
+    resource_id       BIGINT,                      -- resources.resource_id; NULL for an empty one
     kind              SMALLINT NOT NULL,           -- OTLP SpanKind 0..5
-    type              TEXT NOT NULL,               -- llm embedding agent tool chain retrieval rerank guardrail evaluator memory span
     status            SMALLINT NOT NULL,           -- OTLP: 0 unset, 1 ok, 2 error
+    trace_id          BYTEA NOT NULL,              -- 16 bytes
+    span_id           BYTEA NOT NULL,              -- 8 bytes
+    parent_span_id    BYTEA,
+    name              TEXT NOT NULL,
+    type              TEXT NOT NULL,               -- llm embedding agent tool chain retrieval rerank guardrail evaluator memory span
     status_message    TEXT,
     application       TEXT NOT NULL,
     environment       TEXT NOT NULL,
     session_id        TEXT,
     user_id           TEXT,
     scope             TEXT,                        -- instrumentation scope "name version"
-    attributes        JSONB,                       -- span attributes less the message bodies
-    resource          JSONB,
-    events            JSONB,                       -- [{name, time_ns, attributes}]
-    links             JSONB,                       -- [{trace_id, span_id, attributes}]
-    storage_object_id VARCHAR(255),
+    detail            BYTEA,                       -- attributes less the message bodies, events, links: storage.postgres.detail
+    storage_object_id VARCHAR(255),                -- NULL for a model call with a payload: its request's row has it
     UNIQUE (trace_id, span_id, timestamp)
 ) PARTITION BY RANGE (timestamp);
+ALTER TABLE spans ALTER COLUMN detail SET STORAGE EXTERNAL; -- compressed already
+
+-- What spans were recorded by, once each: service, host, SDK.
+CREATE TABLE resources (
+    resource_id BIGINT PRIMARY KEY,                -- digest of the resource
+    seen        DATE NOT NULL,                     -- last day on which a span of it arrived; retention deletes by it
+    resource    JSONB NOT NULL
+);
 
 -- The specification's request_metrics, by name and type, and what else a request is asked about. By day.
 -- id keeps the specification's type and cycles: with 1,000 requests a second a 32-bit id lasts 24 days. (id, timestamp) is the key.
@@ -120,7 +127,7 @@ CREATE INDEX traces_user ON traces (user_id, started_at DESC) WHERE user_id IS N
 -- latency and ttft are mergeable histograms: counts[i] values fell in bucket keys[i], bucket k holds (g^(k-1), g^k] seconds with
 -- g = 1.02, so a quantile read from it is at most 1% off (DDSketch, Masson et al. 2019). Key -32768 holds values <= 0.
 CREATE TABLE rollups (
-    resolution         SMALLINT NOT NULL,          -- 1 minute, 60 hour, 1440 day: minutes in a bucket
+    resolution         SMALLINT NOT NULL,          -- 1 minute, 15, 60 hour, 1440 day: minutes in a bucket
     bucket             TIMESTAMP NOT NULL,
     provider           TEXT NOT NULL,
     model              TEXT NOT NULL,
@@ -138,6 +145,10 @@ CREATE TABLE rollups (
     cost               NUMERIC NOT NULL,           -- of the requests whose price is known
     unpriced           FLOAT NOT NULL,             -- requests whose cost is unknown
     duration_sum       FLOAT NOT NULL,
+    max_duration       FLOAT,                      -- the largest single values: where a list of the largest begins to look
+    max_ttft           FLOAT,
+    max_cost           FLOAT,
+    max_tokens         FLOAT,
     latency_keys       SMALLINT[] NOT NULL,
     latency_counts     FLOAT[] NOT NULL,
     ttft_keys          SMALLINT[] NOT NULL,
