@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from typing import Any
 
+from sentinelops_server.query.trace_columns import Call, TraceColumns
 from sentinelops_server.web.waterfall import Waterfall
 
 
 def trace(*spans: tuple[str, str | None, int, int], critical: tuple[str, ...] = (), **more: Any) -> Any:
-    rows = [
-        {
-            "span_id": i,
-            "parent_span_id": p,
-            "name": f"n{i}",
-            "type": "span",
-            "status": "ok",
-            "offset_ns": o,
-            "duration_ns": d,
-            **more,
-        }
-        for i, p, o, d in spans
-    ]
-    return {"spans": rows, "critical_path": list(critical)}
+    ids, parents, offsets, durations = zip(*spans, strict=True) if spans else ((), (), (), ())
+    names = more.pop("names", None) or [f"n{i}" for i in ids]
+    return TraceColumns(
+        more.pop("row", None), ids, parents, offsets, durations, names, ["span"] * len(ids), ["ok"] * len(ids),
+        critical_path=critical, **more,
+    )  # fmt: skip
 
 
 def test_parents_come_before_children_and_siblings_by_start() -> None:
@@ -54,13 +48,31 @@ def test_no_span_and_no_time_are_no_fault() -> None:
 
 
 def test_json_cannot_leave_its_script_element() -> None:
-    spans = trace(("a", None, 0, 1))
-    spans["spans"][0]["name"] = "</script><script>alert(1)</script><!--"
-    text = str(Waterfall(spans).json())
+    hostile = "</script><script>alert(1)</script><!--"
+    text = str(Waterfall(trace(("0a" * 8, None, 0, 1), names=[hostile])).json())
     assert "<" not in text
-    assert json.loads(text)["names"] == ["</script><script>alert(1)</script><!--"]
+    assert json.loads(text)["names"] == [hostile]
+
+
+def test_json_has_what_the_rows_have() -> None:
+    ids = [f"{n:016x}" for n in (7, 255, 1 << 63)]
+    fall = Waterfall(
+        trace(
+            (ids[0], None, 0, 9_000_000), (ids[2], ids[0], 2_000_000, 5_000), (ids[1], ids[0], 1_000_000, 3_000),
+            calls={ids[2]: Call("cancelled", None, 0.01, None)}, critical=(ids[0], ids[2]),
+        )
+    )  # fmt: skip
+    data, rows = json.loads(str(fall.json())), fall.rows(3)
+    assert [b64decode(data["ids"])[n * 8 : n * 8 + 8].hex() for n in range(3)] == [r.span_id for r in rows]
+    assert data["start"] == [0, 1000, 1000]  # each after the one before it
+    assert data["length"] == [9000, 3, 5]
+    assert data["critical"] == [r.number for r in rows if r.critical] == [0, 2]
+    assert data["status"] == {"0": 1, "1": 1, "2": 3}
+    assert data["notes"] == {"2": rows[2].note} == {"2": "$0.010"}
+    assert rows[2].status == "cancelled"
 
 
 def test_a_model_call_says_what_it_took() -> None:
-    more = {"model": "m", "total_tokens": 12_400, "estimated_cost": None, "time_to_first_token_seconds": 0.5}
-    assert Waterfall(trace(("a", None, 0, 1), **more)).rows(1)[0].note == "12.4k tok · cost unknown · first 500 ms"
+    calls = {"a": Call("ok", 12_400, None, 0.5)}
+    row = Waterfall(trace(("a", None, 0, 1), calls=calls)).rows(1)[0]
+    assert row.note == "12.4k tok · cost unknown · first 500 ms"

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import orjson
 from markupsafe import Markup
 
-from ..query.shapes import SpanRow, TraceDetail
+from ..query.trace_columns import Call, TraceColumns
 from . import numbers
 
 __all__ = ["FIRST_ROWS", "Row", "Waterfall"]
 
 FIRST_ROWS = 200  # drawn by the server, so that they are there before any script
 _DEEPEST = 24  # further levels are drawn at this indent
-_STATUSES = ("unset", "ok", "error", "cancelled")
+_STATUSES = {"unset": 0, "ok": 1, "error": 2, "cancelled": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,46 +46,52 @@ class Waterfall:
     A span whose parent never arrived is shown at the top level and counted in `orphans`.
     """
 
-    def __init__(self, trace: TraceDetail) -> None:
-        self._spans = trace["spans"]
-        self.index = {span["span_id"]: place for place, span in enumerate(self._spans)}
-        self._critical = set(trace["critical_path"])
-        self.start = min((s["offset_ns"] for s in self._spans), default=0)
-        self.length = max(1, max((s["offset_ns"] + s["duration_ns"] for s in self._spans), default=1) - self.start)
-        children: list[list[int]] = [[] for _ in self._spans]
+    def __init__(self, trace: TraceColumns) -> None:
+        self._trace = trace
+        self._offsets, self._durations = trace.offsets, trace.durations
+        self._critical = set(trace.critical_path)
+        self.start = min(trace.offsets, default=0)
+        ends = map(int.__add__, trace.offsets, trace.durations)
+        self.length = max(1, max(ends, default=1) - self.start)
+        self._index = {span_id: place for place, span_id in enumerate(trace.ids)}
+        children: dict[int, list[int]] = {}
         roots, self.orphans = [], 0
-        for place in sorted(range(len(self._spans)), key=lambda i: self._spans[i]["offset_ns"]):
-            parent = self._spans[place].get("parent_span_id")
-            if parent and parent in self.index and self.index[parent] != place:
-                children[self.index[parent]].append(place)
-            else:
+        for place in sorted(range(len(trace.ids)), key=trace.offsets.__getitem__):
+            parent = trace.parents[place]
+            above = self._index.get(parent) if parent else None
+            if above is None or above == place:
                 roots.append(place)
-                self.orphans += bool(parent)
-        self.order, self._depths = self._walk(roots, children)
-        self._children = [len(c) for c in children]
+                self.orphans += parent is not None
+            else:
+                children.setdefault(above, []).append(place)
+        self._children = children
+        self.order, self._depths = self._walk(roots)
 
-    def _walk(self, roots: list[int], children: list[list[int]]) -> tuple[list[int], list[int]]:
-        order, depths, seen = list[int](), list[int](), [False] * len(self._spans)
+    def _walk(self, roots: list[int]) -> tuple[list[int], list[int]]:
+        children = self._children
+        order, depths, seen = list[int](), list[int](), bytearray(len(self._trace.ids))
         # parents that point at each other in a circle are reached by no root: each such span starts a tree of its own
-        for start in (*roots, *range(len(self._spans))):
+        for start in (*roots, *range(len(seen))):
+            if seen[start]:
+                continue
             stack = [(start, 0)]
             while stack:
                 place, depth = stack.pop()
                 if seen[place]:
                     continue
-                seen[place] = True
+                seen[place] = 1
                 order.append(place)
                 depths.append(depth)
-                stack.extend((child, depth + 1) for child in reversed(children[place]))
+                if place in children:
+                    stack.extend([(child, depth + 1) for child in reversed(children[place])])
         return order, depths
+
+    def __contains__(self, span_id: str) -> bool:
+        return span_id in self._index
 
     def first_interesting(self) -> str | None:
         """Give the span to open first: the first one with messages, else the first of all."""
-        ordered = (self._spans[place] for place in self.order[:2000])
-        chosen = next((s for s in ordered if s.get("has_content")), None) or (
-            self._spans[self.order[0]] if self.order else None
-        )
-        return chosen["span_id"] if chosen else None
+        return self._trace.content or (self._trace.ids[self.order[0]] if self.order else None)
 
     def ticks(self) -> list[tuple[str, str]]:
         """Five marks of the time axis: percent and what it says."""
@@ -94,49 +102,66 @@ class Waterfall:
         return [self._row(number, place) for number, place in enumerate(self.order[:limit])]
 
     def _row(self, number: int, place: int) -> Row:
-        span = self._spans[place]
-        left = (span["offset_ns"] - self.start) / self.length * 100
-        width = max(span["duration_ns"] / self.length * 100, 0.05)
+        trace = self._trace
+        left = (self._offsets[place] - self.start) / self.length * 100
+        width = max(self._durations[place] / self.length * 100, 0.05)
         at, anchor = _beside(left, left + width)
         return Row(
-            span["span_id"],
-            span["name"],
-            span["type"],
-            _status(span),
+            trace.ids[place],
+            trace.names[place],
+            trace.types[place],
+            self._status(place),
             min(self._depths[number], _DEEPEST),
-            self._children[place],
-            span["span_id"] in self._critical,
+            len(self._children.get(place, ())),
+            trace.ids[place] in self._critical,
             f"{left:.3f}%",
             f"{width:.3f}%",
-            numbers.seconds(span["duration_ns"] / 1e9),
-            note(span),
+            numbers.seconds(self._durations[place] / 1e9),
+            note(trace.calls.get(trace.ids[place])),
             f"{at:.3f}%",
             anchor,
             number,
         )
 
+    def _status(self, place: int) -> str:
+        call = self._trace.calls.get(self._trace.ids[place])
+        return "cancelled" if call and call.status == "cancelled" else self._trace.statuses[place]
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        """Row numbers by span id."""
+        ids = self._trace.ids
+        return {ids[place]: number for number, place in enumerate(self.order)}
+
     def json(self) -> Markup:
         """All rows, column by column and in tree order, safe inside a script element of JSON.
 
-        Names and types are numbers into their lists; times are microseconds; `notes` are by row number.
+        Names and types are numbers into their lists; times are microseconds, each start after the one before it;
+        ids are 8 bytes a row in base64; `status` (but unset) and `notes` are by row number.
         """
-        names: dict[str, int] = {}
-        types: dict[str, int] = {}
-        spans = [self._spans[place] for place in self.order]
+        trace, order = self._trace, self.order
+        names = {name: number for number, name in enumerate(dict.fromkeys(trace.names))}
+        types = {name: number for number, name in enumerate(dict.fromkeys(trace.types))}
+        starts = [(self._offsets[place] - self.start) // 1000 for place in order]
+        cancelled = {i for i, call in trace.calls.items() if call.status == "cancelled" and i in self._index}
+        status = {n: _STATUSES[s] for n, p in enumerate(order) if (s := trace.statuses[p]) != "unset"}
+        status |= {self._numbers[span_id]: _STATUSES["cancelled"] for span_id in cancelled}
         columns: dict[str, Any] = {
-            "ids": [s["span_id"] for s in spans],
-            "name": [names.setdefault(s["name"], len(names)) for s in spans],
-            "type": [types.setdefault(s["type"], len(types)) for s in spans],
-            "status": [_STATUSES.index(_status(s)) for s in spans],
-            "depth": [min(d, _DEEPEST) for d in self._depths],
-            "start": [(s["offset_ns"] - self.start) // 1000 for s in spans],
-            "length": [s["duration_ns"] // 1000 for s in spans],
-            "critical": [number for number, s in enumerate(spans) if s["span_id"] in self._critical],
-            "notes": {str(number): text for number, s in enumerate(spans) if (text := note(s))},
+            "ids": b64encode(bytes.fromhex("".join([trace.ids[place] for place in order]))).decode(),
+            "name": [names[trace.names[place]] for place in order],
+            "type": [types[trace.types[place]] for place in order],
+            "status": {str(number): value for number, value in status.items()},
+            "depth": [min(depth, _DEEPEST) for depth in self._depths],
+            "start": [now - before for before, now in zip([0, *starts], starts, strict=False)],
+            "length": [self._durations[place] // 1000 for place in order],
+            "critical": sorted(self._numbers[span_id] for span_id in self._critical),
+            "notes": {str(self._numbers[i]): note(call) for i, call in trace.calls.items() if i in self._index},
             "total": self.length // 1000 or 1,
+            "names": list(names),
+            "types": list(types),
         }
-        text = orjson.dumps({**columns, "names": list(names), "types": list(types)}).decode()
         # inside <script> only "</" and "<!--" matter, and "<" is nowhere in JSON but within strings
+        text = orjson.dumps(columns).decode()
         return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
@@ -148,15 +173,11 @@ def _beside(left: float, right: float) -> tuple[float, str]:
     return (right, "start") if after >= before else (left, "end")
 
 
-def _status(span: SpanRow) -> str:
-    return "cancelled" if span.get("request_status") == "cancelled" else span["status"]
-
-
-def note(span: SpanRow) -> str:
+def note(call: Call | None) -> str:
     """Tokens, cost and time to first token of a model call, short enough for its row."""
-    if "model" not in span:
+    if call is None:
         return ""
-    tokens, cost, first = span.get("total_tokens"), span.get("estimated_cost"), span.get("time_to_first_token_seconds")
+    tokens, cost, first = call.total_tokens, call.estimated_cost, call.time_to_first_token_seconds
     parts = [
         f"{numbers.count(tokens)} tok" if tokens is not None else "",
         numbers.money(cost) if cost is not None else "cost unknown",

@@ -10,7 +10,8 @@ from fastapi.responses import Response
 from ...errors import NotFound
 from ...query.filters import TRACE_FIELDS
 from ...query.shapes import SpanContent, TracePage
-from ...query.traces import find_traces, get_span_content, get_trace
+from ...query.trace_columns import get_trace_columns
+from ...query.traces import find_traces, get_span_content
 from ..conversation import conversation, other_content
 from ..render import Pages
 from ..waterfall import FIRST_ROWS, Waterfall
@@ -41,14 +42,14 @@ def routes(pages: Pages) -> APIRouter:
 
     @router.get("/traces/{trace_id}")
     def trace(request: Request, trace_id: str) -> Response:
-        detail = get_trace(pages.deps.database, trace_id)
+        detail = get_trace_columns(pages.deps.database, trace_id)
         if detail is None:
             raise NotFound(f"There is no trace {trace_id[:80]!r}, or retention has deleted it.")
         view = pages.view(request)
         fall = Waterfall(detail)
-        chosen = view.get("span") if view.get("span") in fall.index else fall.first_interesting()
+        chosen = view.get("span") if view.get("span") in fall else fall.first_interesting()
         span = get_span_content(pages.deps.database, pages.deps.payloads, trace_id, chosen) if chosen else None
-        context = {"view": view, "trace": detail, "fall": fall, "rows": fall.rows(FIRST_ROWS), "chosen": chosen}
+        context = {"view": view, "trace": detail.row, "fall": fall, "rows": fall.rows(FIRST_ROWS), "chosen": chosen}
         return pages.page(request, "trace.html", context | _span_context(span))
 
     @router.get("/traces/{trace_id}/spans/{span_id}")

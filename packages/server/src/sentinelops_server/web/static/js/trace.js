@@ -4,8 +4,17 @@ const view = document.querySelector("[data-trace]");
 const spacer = view.querySelector(".spacer");
 const aside = document.querySelector("[data-span-detail]");
 const data = JSON.parse(document.querySelector("#trace-data").textContent);
-const total = data.ids.length;
+const total = data.name.length;
 const statuses = ["unset", "ok", "error", "cancelled"];
+for (let n = 1; n < total; n++) data.start[n] += data.start[n - 1];
+const packed = atob(data.ids);
+const id = (n) => { let text = ""; for (let at = n * 8; at < n * 8 + 8; at++) text += packed.charCodeAt(at).toString(16).padStart(2, "0"); return text; };
+function numberOf(span) {
+  if (!/^[0-9a-f]{16}$/.test(span || "")) return -1;
+  const bytes = String.fromCharCode(...span.match(/../g).map((pair) => parseInt(pair, 16)));
+  for (let at = packed.indexOf(bytes); at >= 0; at = packed.indexOf(bytes, at + 1)) if (at % 8 === 0) return at / 8;
+  return -1;
+}
 const critical = new Set(data.critical);
 const icons = document.querySelector(".title use")?.getAttribute("href").replace(/#.*/, "");
 const ns = "http://www.w3.org/2000/svg";
@@ -62,7 +71,7 @@ function beside(n, note) {
 }
 
 function build(n) {
-  const type = data.types[data.type[n]], status = statuses[data.status[n]], name = data.names[data.name[n]];
+  const type = data.types[data.type[n]], status = statuses[data.status[n] || 0], name = data.names[data.name[n]];
   const row = make("div", critical.has(n) ? "span on-path" : "span");
   row.dataset.n = n;
   row.id = `s${n}`;
@@ -81,7 +90,7 @@ function build(n) {
   label.dir = "auto";
   label.tabIndex = -1;
   label.title = name;
-  label.href = `?span=${data.ids[n]}`;
+  label.href = `?span=${id(n)}`;
   tree.append(make("span", `pad d${Math.min(12, data.depth[n])}`), twist, make("span", `kind k-${type}`, type), label);
   if (status === "error") {
     const svg = document.createElementNS(ns, "svg"), use = document.createElementNS(ns, "use");
@@ -144,12 +153,12 @@ async function choose(n, load = true) {
   view.setAttribute("aria-activedescendant", `s${n}`);
   if (!load) return;
   const url = new URL(location.href);
-  url.searchParams.set("span", data.ids[n]);
+  url.searchParams.set("span", id(n));
   history.replaceState(null, "", url);
   const mine = ++asked;
   aside.setAttribute("aria-busy", "true");
   try {
-    const answer = await fetch(`${view.dataset.trace}/spans/${data.ids[n]}`);
+    const answer = await fetch(`${view.dataset.trace}/spans/${id(n)}`);
     const text = await answer.text();
     if (mine !== asked) return;
     if (answer.ok) { aside.innerHTML = text; aside.scrollTop = 0; rewriteTimes(); } else aside.textContent = "This span could not be read. Choose it again.";
@@ -202,6 +211,6 @@ spacer.replaceChildren();
 spacer.classList.add("virtual");
 view.scrollTop = scrolled;
 draw();
-const start = initial ? Number(initial.dataset.n) : data.ids.indexOf(new URL(location.href).searchParams.get("span"));
+const start = initial ? Number(initial.dataset.n) : numberOf(new URL(location.href).searchParams.get("span"));
 if (start >= 0) choose(start, false);
 view.dataset.ready = "1";
