@@ -30,7 +30,9 @@ def options(model: ModelAddresses) -> Options:
 
 @pytest.fixture(scope="module")
 def customers(options: Options, instrumented: None) -> support.Customers:
-    return support.scenes(options)[0].act.__self__
+    customers = support.scenes(options)[0].act.__self__
+    customers.desk.read_handbook()
+    return customers
 
 
 @pytest.fixture
@@ -58,6 +60,16 @@ def test_the_handbook_is_embedded_in_one_call(customers, captured):
     assert call["name"] == f"embeddings {MODEL}"
     assert call["attributes"]["gen_ai.usage.input_tokens"] > 300
     assert call["parent_id"] == captured.named("read_handbook")["span_id"]
+
+
+def test_the_handbook_is_read_when_it_is_first_looked_into_and_the_model_is_called_before(options, captured):
+    desk = support.scenes(options)[0].act.__self__.desk
+    assert captured.spans == []
+    desk.answer(Conversation(), "What does a new sole cost?", patience=1)
+    first, handbook, *_ = sorted(calls(captured), key=lambda span: span["start_ns"])
+    assert first["attributes"]["gen_ai.operation.name"] == "chat"
+    assert handbook["parent_id"] == captured.named("read_handbook")["span_id"]
+    assert len(desk.pages) == 7
 
 
 def test_a_question_becomes_one_trace_of_agent_route_retrieval_tool_and_streamed_answer(customers, captured):
@@ -164,4 +176,5 @@ def test_play_draws_scenes_and_survives_what_a_model_call_raises(options, capsys
 
     play([Scene(1, fail), Scene(1, succeed)], Options("", "", "", load=1.0, seed=4), stop)
     assert {"fail", "succeed"} == set(acted)
+    assert acted[0] == "fail"  # the first of the list opens
     assert "APITimeoutError" in capsys.readouterr().err

@@ -139,13 +139,16 @@ def _stop_on_signals() -> threading.Event:
     return stop
 
 
-def demo(
+def demo(  # noqa: PLR0913, PLR0917 - an option each
     host: Host = None,
     port: Port = None,
     otlp_http_port: OtlpHttpPort = None,
     otlp_grpc_port: OtlpGrpcPort = None,
     data_dir: DataDir = None,
     history: Annotated[str | None, typer.Option("--history", help="Also send backdated traffic: 24h, 7d.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--for", metavar="SECONDS", min=0.1, help="End by itself after so many seconds.")
+    ] = None,
     ready_file: ReadyFile = None,
 ) -> None:
     """Run the server, a small real model on this machine, and applications that call it, until stopped.
@@ -155,25 +158,32 @@ def demo(
       sentinelops demo
 
       sentinelops demo --history 7d
+
+      sentinelops demo --for 60 --data-dir ./data
     """
-    from sentinelops_server.demo.model import ModelMissing, weights
+    from sentinelops_server.demo.model import ModelMissing, ModelServer
     from sentinelops_server.demo.run import DemoOptions, parse_days, run_demo
 
     try:
         days = parse_days(history) if history else None
-        weights()
+        model = ModelServer()
+        model.launch()  # it loads while the server starts
     except ValueError as error:
         raise Failure(f"--history {history!r}: {error}", "write 24h or 7d") from error
     except ModelMissing as error:
         cause, _, fix = str(error).partition(". ")
         raise Failure(cause, fix) from error
-    settings = settings_from(
-        host=host, port=port, otlp_http_port=otlp_http_port, otlp_grpc_port=otlp_grpc_port, data_dir=data_dir
-    )
 
     def work(server: Server, stop: threading.Event) -> None:
         assert server.addresses is not None and server.keys is not None
-        options = DemoOptions(server.addresses.otlp_http, server.keys.ingest_key, history_days=days)
-        run_demo(options, stop, say)
+        options = DemoOptions(server.addresses.otlp_http, server.keys.ingest_key, history_days=days, seconds=seconds)
+        run_demo(options, stop, say, model=model)
+        stop.set()  # its time may be over before anybody says so
 
-    serve(settings, ready_file=ready_file, work=work)
+    try:
+        settings = settings_from(
+            host=host, port=port, otlp_http_port=otlp_http_port, otlp_grpc_port=otlp_grpc_port, data_dir=data_dir
+        )
+        serve(settings, ready_file=ready_file, work=work)
+    finally:
+        model.stop()

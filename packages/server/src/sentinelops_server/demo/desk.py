@@ -50,7 +50,7 @@ class Desk:
     """Answers questions: look into the handbook, look up the order, ask the model."""
 
     def __init__(self, chat: OpenAI, embeddings: OpenAI, model: str) -> None:
-        """Take clients for the two halves of the model server; `read_handbook` must be called once."""
+        """Take clients for the two halves of the model server; the handbook is read when it is first looked into."""
         self.chat, self.embeddings, self.model = chat, embeddings, model
         folder = resources.files("sentinelops_server.demo")
         self.orders: dict[str, dict[str, Any]] = json.loads((folder / "orders.json").read_text("utf-8"))
@@ -70,6 +70,8 @@ class Desk:
     @sentinelops.observe(name="search_handbook", type="retrieval")
     def search_handbook(self, question: str, limit: int = 2) -> list[dict[str, Any]]:
         """Find the pages nearest to a question: [{id, score, content}], best first."""
+        if not self.pages:
+            self.read_handbook()
         vector = self.embeddings.embeddings.create(model=self.model, input=question).data[0].embedding
         scored = sorted(((_likeness(vector, page.vector), page) for page in self.pages), key=lambda pair: -pair[0])
         return [{"id": page.id, "score": round(score, 4), "content": page.text} for score, page in scored[:limit]]

@@ -73,16 +73,11 @@ class ModelServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
-    def start(self, timeout_seconds: float = 60.0, on_progress: Callable[[str], None] | None = None) -> ModelAddresses:
-        """Start the child and wait until it answers.
-
-        Raises ModelMissing, or RuntimeError with the child's last words when it ends early or is not ready in time.
-        """
+    def launch(self) -> None:
+        """Let the child begin to load, without waiting for it; start() then waits. Raises ModelMissing."""
         weights()
-        if on_progress:
-            on_progress(f"loading the model {MODEL}")
         self._folder = tempfile.TemporaryDirectory(prefix="sentinelops-model-")
-        ready, log = Path(self._folder.name, "ready.json"), Path(self._folder.name, "log")
+        ready, log = self._files()
         command = [sys.executable, "-m", "sentinelops_server.demo.model", "--ready-file", str(ready), "--with-parent"]
         command += ["--port", str(self._ports[0]), "--embeddings-port", str(self._ports[1])]
         with log.open("wb") as output:
@@ -90,15 +85,32 @@ class ModelServer:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True
             )
+
+    def _files(self) -> tuple[Path, Path]:
+        assert self._folder is not None
+        return Path(self._folder.name, "ready.json"), Path(self._folder.name, "log")
+
+    def start(self, timeout_seconds: float = 60.0, on_progress: Callable[[str], None] | None = None) -> ModelAddresses:
+        """Start the child, unless it is launched already, and wait until it answers.
+
+        Raises ModelMissing, or RuntimeError with the child's last words when it ends early or is not ready in time.
+        """
+        if on_progress:
+            on_progress(f"loading the model {MODEL}")
+        if self._process is None:
+            self.launch()
+        process = self._process
+        assert process is not None
+        ready, log = self._files()
         deadline = time.monotonic() + timeout_seconds
         while not ready.exists():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                self._process.kill()
+            if process.poll() is not None or time.monotonic() > deadline:
+                process.kill()
                 words = log.read_text(errors="replace")[-1500:]
                 self.stop()
                 raise RuntimeError(f"the model server did not start within {timeout_seconds:g} s:\n{words}")
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(0.05)
+                process.wait(0.05)
         return ModelAddresses(**json.loads(ready.read_text()))
 
     def stop(self) -> None:

@@ -54,16 +54,18 @@ def run_demo(
     stop: threading.Event,
     say: Callable[[str], None] = print,
     on_history: Callable[[float], None] | None = None,
+    model: ModelServer | None = None,
 ) -> None:
     """Send real traffic until `stop` is set or the time is over; blocks.
 
-    `say` is told in words what happens, `on_history` the share [0..1] of the past that is sent. Raises ModelMissing
+    `say` is told in words what happens, `on_history` the share [0..1] of the past that is sent; `model` may be launched
+    already, and is stopped at the end. Raises ModelMissing
     when the model's packages are not installed (before anything is started), RuntimeError when the model or one of the
     applications ends early or the server does not take the history, httpx.TransportError when there is no server.
     """
     weights()
     deadline = time.monotonic() + options.seconds if options.seconds else None
-    model = ModelServer()
+    model = model or ModelServer()
     children: list[subprocess.Popen[bytes]] = []
     try:
         addresses = model.start(on_progress=say)

@@ -82,13 +82,11 @@ class Customers:
 
 
 def scenes(options: Options) -> list[Scene]:
-    """Open the desk, its handbook read, and return what happens there."""
+    """Open the desk and return what happens there."""
     key = "not-needed"  # the local model asks for none; the client wants one
     chat = OpenAI(base_url=options.chat, api_key=key, timeout=60, max_retries=1)
     embeddings = OpenAI(base_url=options.embeddings, api_key=key, timeout=60, max_retries=1)
-    desk = Desk(chat, embeddings, options.model)
-    desk.read_handbook()
-    customers = Customers(desk)
+    customers = Customers(Desk(chat, embeddings, options.model))
     return [
         Scene(12, customers.converse),
         Scene(2, customers.leave_early),

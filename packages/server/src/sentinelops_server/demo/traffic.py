@@ -59,7 +59,7 @@ def read_options(program: str, stop: threading.Event) -> Options:
 
 
 def play(scenes: list[Scene], options: Options, stop: threading.Event) -> None:
-    """Play scenes drawn by weight until `stop`, resting after each so that the load stays within bounds.
+    """Play the first scene, then scenes drawn by weight until `stop`, with rests that keep the load in bounds.
 
     What a model call raises is part of the play: the scene's author lets it through, the next scene follows.
     """
@@ -67,11 +67,13 @@ def play(scenes: list[Scene], options: Options, stop: threading.Event) -> None:
 
     rng = random.Random(options.seed)
     weights = [scene.weight for scene in scenes]
+    scene = scenes[0]
     while not stop.is_set():
         begun = time.monotonic()
         try:
-            rng.choices(scenes, weights)[0].act(rng)
+            scene.act(rng)
         except OpenAIError as error:
             print(f"{type(error).__name__}: {error}"[:200], file=sys.stderr, flush=True)
         busy = time.monotonic() - begun
+        [scene] = rng.choices(scenes, weights)
         stop.wait(min(30.0, busy * (1 / options.load - 1)) * rng.uniform(0.5, 1.5))
