@@ -250,15 +250,13 @@ def find(text: str, detectors: Sequence[Detector] = DETECTORS) -> list[Match]:
     """Every private passage in order of its start, none overlapping; an earlier detector wins where two overlap."""
     found: list[tuple[int, Match]] = []
     lowered = ""
-    tokens = " ".join([word for word in text.split() if len(word) >= _TOKEN_LEAST])
+    tokens: str | None = None
     absent = {character for character in _RARE if character not in text}
-    numbers = any(digit in text for digit in _DIGITS)
     runs: list[tuple[int, int, bool]] | None = None
     for rank, detector in enumerate(detectors):
         if detector.number:
-            if numbers:
-                runs = _runs(text) if runs is None else runs
-                _in_runs(text, detector, rank, runs, found)
+            runs = _runs(text) if runs is None else runs
+            _in_runs(text, detector, rank, runs, found)
         elif detector.before is None:
             if text.count(detector.literals[0]) >= 3:
                 _keep(detector, rank, detector.compiled.finditer(text), found)
@@ -267,8 +265,10 @@ def find(text: str, detectors: Sequence[Detector] = DETECTORS) -> list[Match]:
                 lowered = lowered or text.lower()
             hay = lowered if detector.folded else text
             in_token = detector.token and detector.before == 0 and not detector.folded
+            if in_token and tokens is None:
+                tokens = " ".join([word for word in text.split() if len(word) >= _TOKEN_LEAST])
             for literal in detector.literals:
-                if literal[-1] not in absent and (not in_token or literal in tokens):
+                if literal[-1] not in absent and (tokens is None or not in_token or literal in tokens):
                     position = hay.find(literal)
                     if position >= 0:
                         _at_literal(text, hay, (detector, rank, literal), position, found)
@@ -306,7 +306,9 @@ def _at_literal(
 
 def _runs(text: str) -> list[tuple[int, int, bool]]:
     """Start, end and whether letters lead, of every run long enough to hold something."""
-    runs = []
+    runs: list[tuple[int, int, bool]] = []
+    if not any(digit in text for digit in _DIGITS):
+        return runs
     for hit in _RUN.finditer(text):
         start, end = hit.span()
         lettered = start > 1 and text[start - 1] in _CAPITALS and text[start - 2] in _CAPITALS

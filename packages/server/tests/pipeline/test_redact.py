@@ -53,6 +53,7 @@ def tool_call(arguments: Any) -> str:
         {"events": [{"name": "exception", "attributes": {"exception.message": MAIL, "exception.stacktrace": KEY}}]},
         {"events": [{"name": "gen_ai.user.message", "attributes": {"content": MAIL}}]},
         {"name": f"chat with {MAIL}"},
+        {"attributes": {f"note to {MAIL}": "x"}},
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("is_call", [True, False])

@@ -77,3 +77,10 @@ class Limits:
         if self.large and (size := record.ByteSize()) > self.config.max_record_bytes:
             return f"{size} bytes are over the limit of {self.config.max_record_bytes} bytes a record"
         return None
+
+    def too_many(self, events: int, links: int) -> tuple[str, str] | None:
+        """By which name a span with so many events and links is refused and why, or None."""
+        limit = self.config.max_events_per_span
+        if events > limit or links > limit:
+            return "too_large", f"{events} events and {links} links are over the limit of {limit} a span"
+        return None

@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from ..errors import Malformed
 from ..model import OtlpBatch
-from . import otlp_logs, otlp_metrics, otlp_spans
+from . import otlp_json, otlp_logs, otlp_metrics, otlp_spans
 from .decoded import Bounds, Decoded, Limits, OtlpConfig
 
 __all__ = ["decode"]
@@ -39,28 +39,44 @@ def anytime(_: int) -> str | None:
 
 def decode(batch: OtlpBatch, bounds: Bounds = anytime, config: OtlpConfig | None = None) -> Decoded:
     """Decode one OTLP request. A bad record is refused by itself; Malformed means that nothing could be read."""
-    message = parse(batch)
-    decoded = Decoded(batch.signal)
     config = config or OtlpConfig()
-    large = len(batch.body) > config.max_record_bytes
-    WALKS[batch.signal](message, decoded, Limits(bounds, config, large, batch.received_ns))
+    limits = Limits(bounds, config, len(batch.body) > config.max_record_bytes, batch.received_ns)
+    if batch.encoding == "protobuf":
+        return _walk(_parse(batch), batch, limits)
+    try:
+        return _decode_json(batch, limits)
+    except (ParseError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise Malformed(f"the body is not an OTLP/JSON {batch.signal} request: {str(error)[:300]}") from None
+
+
+def _walk(message: Any, batch: OtlpBatch, limits: Limits) -> Decoded:
+    decoded = Decoded(batch.signal)
+    WALKS[batch.signal](message, decoded, limits)
     return decoded
 
 
-def parse(batch: OtlpBatch) -> Any:
-    """Parse the body into its protobuf message, whatever the encoding; Malformed when it cannot be."""
+def _parse(batch: OtlpBatch) -> Any:
     message = REQUESTS[batch.signal]()
-    if batch.encoding == "protobuf":
-        try:
-            message.ParseFromString(batch.body)
-        except DecodeError as error:
-            raise Malformed(f"the body is not an OTLP protobuf {batch.signal} request: {error}") from None
-        return message
     try:
-        ParseDict(_ids_to_base64(_load_json(batch.body)), message, ignore_unknown_fields=True, max_recursion_depth=100)
-    except (ParseError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise Malformed(f"the body is not an OTLP/JSON {batch.signal} request: {str(error)[:300]}") from None
+        message.ParseFromString(batch.body)
+    except DecodeError as error:
+        raise Malformed(f"the body is not an OTLP protobuf {batch.signal} request: {error}") from None
     return message
+
+
+def _decode_json(batch: OtlpBatch, limits: Limits) -> Decoded:
+    document = _load_json(batch.body)
+    if batch.signal == "spans":
+        decoded = Decoded(batch.signal)
+        try:
+            otlp_json.walk(document, decoded, limits)
+        except otlp_json.Unusual:
+            pass
+        else:
+            return decoded
+    message = REQUESTS[batch.signal]()
+    ParseDict(_ids_to_base64(document), message, ignore_unknown_fields=True, max_recursion_depth=100)
+    return _walk(message, batch, limits)
 
 
 def _load_json(body: bytes) -> Any:

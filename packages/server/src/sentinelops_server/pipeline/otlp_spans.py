@@ -8,7 +8,7 @@ from ..model import Span, SpanEvent, SpanLink
 from .decoded import Decoded, Limits
 from .otlp_values import application_of, attributes_of, clean, environment_of
 
-__all__ = ["walk"]
+__all__ = ["MAX_NS", "NO_SPAN", "invalid", "walk"]
 
 NO_TRACE = bytes(16)
 NO_SPAN = bytes(8)
@@ -40,16 +40,13 @@ def _span(record: Any, scope: tuple[str, str], limits: Limits) -> Span | tuple[s
     span_id: bytes = record.span_id
     start: int = record.start_time_unix_nano
     end: int = record.end_time_unix_nano
-    if len(trace_id) != 16 or trace_id == NO_TRACE:
-        return "invalid_trace_id", "a trace id is 16 bytes and not all zero"
-    if len(span_id) != 8 or span_id == NO_SPAN:
-        return "invalid_span_id", "a span id is 8 bytes and not all zero"
-    if not 0 < start <= end <= MAX_NS:
-        return "invalid_time", f"a span must start after 1970 and end no earlier than it starts, not {start} to {end}"
-    if (why := limits.bounds(start)) or (why := limits.bounds(end)):
-        return "time_out_of_range", why
-    if (why := limits.oversize(record)) or (why := _too_many_events(record, limits)):
+    wrong = invalid(trace_id, span_id, start, end, limits)
+    if wrong is not None:
+        return wrong
+    if why := limits.oversize(record):
         return "too_large", why
+    if (wrong := limits.too_many(len(record.events), len(record.links))) is not None:
+        return wrong
     parent: bytes = record.parent_span_id
     status = record.status
     span = Span(
@@ -82,8 +79,14 @@ def _span(record: Any, scope: tuple[str, str], limits: Limits) -> Span | tuple[s
     return span
 
 
-def _too_many_events(record: Any, limits: Limits) -> str | None:
-    limit = limits.config.max_events_per_span
-    if len(record.events) > limit or len(record.links) > limit:
-        return f"{len(record.events)} events and {len(record.links)} links are over the limit of {limit} a span"
+def invalid(trace_id: bytes, span_id: bytes, start: int, end: int, limits: Limits) -> tuple[str, str] | None:
+    """Return by which name a span is refused and why, or None."""
+    if len(trace_id) != 16 or trace_id == NO_TRACE:
+        return "invalid_trace_id", "a trace id is 16 bytes and not all zero"
+    if len(span_id) != 8 or span_id == NO_SPAN:
+        return "invalid_span_id", "a span id is 8 bytes and not all zero"
+    if not 0 < start <= end <= MAX_NS:
+        return "invalid_time", f"a span must start after 1970 and end no earlier than it starts, not {start} to {end}"
+    if (why := limits.bounds(start)) or (why := limits.bounds(end)):
+        return "time_out_of_range", why
     return None

@@ -22,6 +22,7 @@ SHORTEST = 6
 PLAIN_KEYS = frozenset(
     ("input_messages", "output_messages", "system_instructions", "tool_definitions", "content", "finish_reason")
 )
+NOTHING: frozenset[int] = frozenset()
 # every text ends in this, and the last pattern of the set finds it: an answer without it means that the set gave up
 CANARY = "\x1e\x1fend"
 
@@ -76,6 +77,7 @@ class Redactor:
         self.config = config or RedactConfig()
         self._detectors = tuple(detectors)
         self._secrets = frozenset(number for number, one in enumerate(self._detectors) if one.type == "secret")
+        self._all = frozenset(range(len(self._detectors)))
         options = re2.Options()
         options.max_mem = 64 << 20
         options.log_errors = False
@@ -136,16 +138,48 @@ class Redactor:
         """Return the JSON value with every string in it redacted, or `value` itself when nothing was found."""
         texts: list[str] = []
         _collect(value, texts)
-        detectors = self._look(texts, only)
-        return _replace(value, detectors, counts) if detectors else value
+        hits = self._look(texts, self._all if only is None else only)
+        return self._replace(value, hits, counts) if hits else value
 
-    def _look(self, texts: list[str], only: frozenset[int] | None = None) -> list[privacy.Detector]:
-        """Return the detectors that may find something in the texts."""
+    def _look(self, texts: list[str], only: frozenset[int]) -> frozenset[int]:
+        """Return those detectors of `only` that may find something in the texts."""
         texts.append(CANARY)
         hits = self._set.Match("\n".join(texts))
         if self._canary not in hits:
             raise RedactorFailed("the pattern set gave no answer")
-        return [self._detectors[hit] for hit in sorted(hits) if hit != self._canary and (only is None or hit in only)]
+        return only.intersection(hits) if len(hits) > 1 else NOTHING
+
+    def _replace(self, value: Any, only: frozenset[int], counts: dict[str, int]) -> Any:
+        """Return a copy of a JSON value with the findings of the detectors `only` replaced."""
+        kind = type(value)
+        if kind is str:
+            return self._replace_text(value, only, counts)
+        if kind is dict:
+            return {
+                self._replace_text(key, only, counts): self._replace(item, only, counts) for key, item in value.items()
+            }
+        if kind is list:
+            return [self._replace(item, only, counts) for item in value]
+        if kind is int and (value > 99_999_999 or value < -99_999_999):
+            text = str(value)
+            redacted = self._replace_text(text, only, counts)
+            return value if redacted == text else redacted
+        return value
+
+    def _replace_text(self, text: str, only: frozenset[int], counts: dict[str, int]) -> str:
+        if len(text) < SHORTEST or text in PLAIN_KEYS:
+            return text
+        if _is_json_text(text) and (inner := _inner(text)) is not None:
+            redacted = self._replace(inner, only, counts)
+            return text if redacted == inner else orjson.dumps(redacted).decode()
+        # most strings of a record with a finding have none: a second look is ten times cheaper than the detectors
+        hits = self._look([text], only)
+        if not hits:
+            return text
+        result, found = privacy.redact(text, [self._detectors[hit] for hit in sorted(hits)])
+        for kind, count in found.items():
+            counts[kind] = counts.get(kind, 0) + count
+        return result
 
     def _redact_span(
         self, span: Span, request: LLMRequest | None, payload: Payload | None, counts: dict[str, int]
@@ -167,23 +201,26 @@ class Redactor:
             _collect_dict(request.metadata, texts)
             _collect_dict(request.parameters, texts)
             _collect_list((request.error, *request.tags), texts)
-        detectors = self._look(texts)
-        if not detectors:
+        hits = self._look(texts, self._all)
+        if not hits:
             return
         # the span repeats what the request has: only one of them is counted
         repeated: dict[str, int] = counts if request is None else {}
-        attributes.update(_replace(loose, detectors, repeated))
-        span.name = _replace(span.name, detectors, {})
-        span.status_message = _replace(span.status_message, detectors, repeated)
+        redacted = self._replace(loose, hits, repeated)
+        for key in loose.keys() - redacted.keys():
+            del attributes[key]
+        attributes.update(redacted)
+        span.name = self._replace(span.name, hits, {})
+        span.status_message = self._replace(span.status_message, hits, repeated)
         for part in parts:
-            part.attributes = _replace(part.attributes, detectors, repeated)
+            part.attributes = self._replace(part.attributes, hits, repeated)
         if payload is not None:
-            payload.content = _replace(payload.content, detectors, counts)
+            payload.content = self._replace(payload.content, hits, counts)
         if request is not None:
-            request.error = _replace(request.error, detectors, counts)
-            request.metadata = _replace(request.metadata, detectors, counts)
-            request.parameters = _replace(request.parameters, detectors, counts)
-            request.tags = _replace(request.tags, detectors, counts)
+            request.error = self._replace(request.error, hits, counts)
+            request.metadata = self._replace(request.metadata, hits, counts)
+            request.parameters = self._replace(request.parameters, hits, counts)
+            request.tags = self._replace(request.tags, hits, counts)
 
 
 _NUMBERS = frozenset((int, float, bool))
@@ -248,29 +285,3 @@ def _collect_list(values: Iterable[Any], texts: list[str]) -> None:
             _collect_list(value, texts)
         elif kind is int and not -99_999_999 <= value <= 99_999_999:
             texts.append(str(value))  # a card number may come as a number
-
-
-def _replace(value: Any, detectors: Sequence[privacy.Detector], counts: dict[str, int]) -> Any:
-    """Return a copy of a JSON value with the detectors' findings replaced."""
-    kind = type(value)
-    if kind is str:
-        return _replace_text(value, detectors, counts)
-    if kind is dict:
-        return {_replace_text(key, detectors, counts): _replace(item, detectors, counts) for key, item in value.items()}
-    if kind is list:
-        return [_replace(item, detectors, counts) for item in value]
-    if kind is int and (value > 99_999_999 or value < -99_999_999):
-        text = str(value)
-        redacted = _replace_text(text, detectors, counts)
-        return value if redacted == text else redacted
-    return value
-
-
-def _replace_text(text: str, detectors: Sequence[privacy.Detector], counts: dict[str, int]) -> str:
-    if _is_json_text(text) and (inner := _inner(text)) is not None:
-        redacted = _replace(inner, detectors, counts)
-        return text if redacted == inner else orjson.dumps(redacted).decode()
-    result, found = privacy.redact(text, detectors)
-    for kind, count in found.items():
-        counts[kind] = counts.get(kind, 0) + count
-    return result
