@@ -28,7 +28,7 @@ def test_each_kind_is_kept_for_its_time(database: Database, tmp_path: Path) -> N
     spans = [make_span(age + 1, start_ns=NOW_NS - age * DAY_NS) for age in (0, 14, 16, 29, 31, 89)]
     batch = make_batch(*spans, payloads=[make_payload(span) for span in spans])
     store.write(batch)
-    orphan = tmp_path / "payloads" / f"{NOW - timedelta(days=40):%Y/%m/%d}" / "orphan.seg"
+    orphan = tmp_path / "payloads" / f"{NOW - timedelta(days=40):%Y%m%d}" / "orphan"
     orphan.parent.mkdir(parents=True)
     orphan.write_bytes(b"left by a crash between the object and the commit")
 

@@ -381,7 +381,7 @@ def test_previews_are_the_last_user_message_and_the_answer() -> None:
     assert request is not None
     assert payload is not None
     add_previews(request, payload)
-    assert (request.prompt_preview, request.completion_preview) == ("x" * 160, "f()")
+    assert (request.prompt_preview, request.completion_preview) == ("x" * 96, "f()")
 
 
 def test_cut_attributes_are_noted() -> None:

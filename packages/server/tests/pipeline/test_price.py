@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from genai_prices import Usage, calc_price
 from genai_prices.data_snapshot import get_snapshot
+from sentinelops_server.analysis.cost import expand_cost
 from sentinelops_server.model import LLMRequest
 from sentinelops_server.pipeline.price import Pricer
 
@@ -66,7 +68,8 @@ def test_every_bundled_model_costs_what_genai_prices_says() -> None:
                 assert one.estimated_cost == expected.total_price, (provider.id, model.id, usage)
                 assert one.price_version is not None
                 assert one.price_version.startswith("genai-prices ")
-                assert sum((Decimal(d["usd"]) for d in one.cost_details.values()), Decimal(0)) == one.estimated_cost
+                shown = expand_cost(one.cost_details, asdict(one))
+                assert sum((Decimal(d["usd"]) for d in shown.values()), Decimal(0)) == one.estimated_cost
                 compared += 1
     assert compared > 5000
 
@@ -171,7 +174,8 @@ def test_what_is_not_known_costs_none_and_says_why(fields: dict[str, Any], reaso
 
 def test_cost_is_broken_down_by_class() -> None:
     one = priced(cache_read_tokens=400)
-    assert one.cost_details == {
+    assert one.cost_details == {"cache_read": "1.25", "input": [600, "2.5"], "output": "10"}
+    assert expand_cost(one.cost_details, asdict(one)) == {
         "cache_read": {"tokens": 400, "usd_per_million": "1.25", "usd": "0.0005"},
         "input": {"tokens": 600, "usd_per_million": "2.5", "usd": "0.0015"},
         "output": {"tokens": 500, "usd_per_million": "10", "usd": "0.005"},

@@ -20,7 +20,7 @@ __all__ = [
     "preview",
 ]
 
-PREVIEW_CHARACTERS = 160
+PREVIEW_CHARACTERS = 96
 
 # log or span events of one message each, 1.28 to 1.36 -> role
 MESSAGE_EVENTS = {
@@ -319,7 +319,7 @@ def flattened_messages(attributes: Mapping[str, Any], prefix: str, role: str) ->
 
 
 def preview(messages: Iterable[Mapping[str, Any]], role: str | None = None) -> str | None:
-    """Return 160 characters of the last message (of `role`, if given) that has text; a tool call counts as its name."""
+    """Return 96 characters of the last message (of `role`, if given) that has text; a tool call counts as its name."""
     for message in reversed(list(messages)):
         if role is not None and message.get("role") != role:
             continue

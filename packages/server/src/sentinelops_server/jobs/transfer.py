@@ -88,7 +88,8 @@ def _spans(database: Database, since: datetime | None) -> Iterator[tuple[dict[st
         after = (b"", b"")
         while True:
             rows = database.fetch(
-                "SELECT * FROM spans LEFT JOIN resources USING (resource_id) WHERE timestamp >= %s AND timestamp < %s AND (trace_id, span_id) > (%s, %s)"
+                "SELECT * FROM spans LEFT JOIN resources USING (resource_id) WHERE"
+                " timestamp >= %s AND timestamp < %s AND (trace_id, span_id) > (%s, %s)"
                 " ORDER BY trace_id, span_id LIMIT %s",
                 (start, end, *after, PAGE),
             )
@@ -99,8 +100,9 @@ def _spans(database: Database, since: datetime | None) -> Iterator[tuple[dict[st
                 (bytes(row["trace_id"]), bytes(row["span_id"])): row
                 for row in database.fetch(
                     "SELECT * FROM request_metrics WHERE timestamp >= %s AND timestamp < %s"
+                    " AND trace_id BETWEEN %s AND %s"
                     " AND (trace_id, span_id) > (%s, %s) AND (trace_id, span_id) <= (%s, %s)",
-                    (start, end, *after, *last),
+                    (start, end, after[0], last[0], *after, *last),
                 )
             }
             for row in rows:

@@ -38,7 +38,7 @@ class LLMRequest:
     reasoning_tokens: int | None = None
     usage_details: dict[str, int | float] = field(default_factory=dict)
     estimated_cost: Decimal | None = None
-    cost_details: dict[str, Any] = field(default_factory=dict)
+    cost_details: dict[str, Any] = field(default_factory=dict)  # short: analysis.cost.expand_cost shows it in full
     price_version: str | None = None
     service_tier: str | None = None
     memory_used: float | None = None

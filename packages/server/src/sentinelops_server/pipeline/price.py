@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from ..analysis.cost import COUNTED_BY, plain
 from ..model import LLMRequest
-from .price_tables import Bundled, Line, Override, Rates, overrides_of, plain
+from .price_tables import Bundled, Override, Rates, overrides_of
 
 __all__ = ["Pricer", "billed_counts"]
 
@@ -55,7 +56,7 @@ CLASS_NAMES = {
 
 
 class Pricer:
-    """Sets estimated_cost, cost_details and price_version of requests. Thread-safe: reloading swaps whole tables.
+    """Sets estimated_cost, cost_details (short: analysis.cost) and price_version of requests. Thread-safe: reloading swaps whole tables.
 
     `overrides` are rows of price_overrides as dicts {id, provider, model, prices, valid_from}.
     """
@@ -91,7 +92,14 @@ class Pricer:
             price = line.at(input_tokens)
             usd = price * (count if isinstance(count, int) else Decimal(str(count))) / line.per
             total += usd
-            details[CLASS_NAMES.get(line.usage_key, line.usage_key)] = _detail(line, count, price, usd)
+            name = CLASS_NAMES.get(line.usage_key, line.usage_key)
+            told = line.billed_as if price is line.price else plain(price)
+            if line.per != PER_MILLION:
+                details[name] = {"count": count, "usd_per": told, "per": line.per, "usd": plain(usd)}
+            elif name in COUNTED_BY and count == getattr(request, COUNTED_BY[name]):
+                details[name] = told
+            else:
+                details[name] = [count, told]
         request.estimated_cost = total
         request.cost_details = details
         request.price_version = rates.version
@@ -128,13 +136,6 @@ class Pricer:
             return max(current, key=Override.precedence).rates, not splits
         rates, keep = self._bundled.rates(request, when)
         return rates, keep and not matching
-
-
-def _detail(line: Line, count: int | float, price: Decimal, usd: Decimal) -> dict[str, Any]:
-    told = line.billed_as if price is line.price else plain(price)
-    if line.per == PER_MILLION:
-        return {"tokens": count, "usd_per_million": told, "usd": plain(usd)}
-    return {"count": count, "usd_per": told, "per": line.per, "usd": plain(usd)}
 
 
 def billed_counts(request: LLMRequest) -> dict[str, int | float] | None:

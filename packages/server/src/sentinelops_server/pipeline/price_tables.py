@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from importlib.metadata import version
 from typing import Any
 
+from ..analysis.cost import plain
 from ..model import LLMRequest
 
 __all__ = ["FILE_ID", "Bundled", "Line", "Override", "Rates", "overrides_of"]
@@ -38,11 +39,6 @@ TIER_CONTEXTS = {
     "priority": {"service_tier": "priority"},
     "fast": {"service_tier": "fast", "speed": "fast"},
 }
-
-
-def plain(value: Decimal) -> str:
-    """Return a number without an exponent and without zeros at its end."""
-    return format(value.normalize(), "f") if value else "0"
 
 
 @dataclass(frozen=True, slots=True)

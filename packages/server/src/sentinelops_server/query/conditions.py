@@ -211,7 +211,7 @@ def _tags(name: str, field: Field, op: str, value: Any) -> Sql:
         return f"({some} AND {inner})", [_like(clean_text(value, name)) + "%"]
     if op == "exists":
         _exists(column, name, value)
-        return f"{column} {'=' if value is False else '<>'} '{{}}'", []
+        return some if value is not False else f"({some}) IS NOT TRUE", []
     raise _unfit(name, op, field)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, timedelta
 from typing import Any, cast
 
+from ..analysis.cost import expand_cost
 from ..storage.payloads import PayloadStore
 from ..storage.postgres.database import Database
 from ..storage.postgres.detail import decode_detail
@@ -181,6 +182,7 @@ def get_request(database: Database, payloads: PayloadStore | None, request_id: s
         "content": content,
         "content_missing": missing,
         **{name: row[name] or {} for name in _DETAIL},
+        "cost_details": expand_cost(row["cost_details"], row),
         "span_name": span.get("name"),
         "span_type": span.get("type"),
         "parent_span_id": parent.hex() if parent else None,

@@ -68,7 +68,7 @@ def request_row(row: Mapping[str, Any]) -> RequestRow:
     """Return a row of REQUEST_COLUMNS in the shape that is shown: ids in hex, times aware, in the documented order."""
     shown = {**row, "trace_id": row["trace_id"].hex(), "span_id": row["span_id"].hex()}
     shown["timestamp"] = row["timestamp"].replace(tzinfo=UTC)
-    shown["metadata"] = row["metadata"] or {}
+    shown["metadata"], shown["tags"] = row["metadata"] or {}, row["tags"] or []
     return cast(RequestRow, {name: shown[name] for name in _ORDER})
 
 

@@ -115,7 +115,8 @@ def get_trace(database: Database, trace_id: str, attributes: bool = False) -> Tr
         bounds,
     )
     requests = database.fetch(
-        "SELECT r.span_id, r.storage_object_id IS NOT NULL AS has_content, r.provider, r.model, r.status AS request_status, r.prompt_tokens, r.completion_tokens,"
+        "SELECT r.span_id, r.storage_object_id IS NOT NULL AS has_content,"
+        " r.provider, r.model, r.status AS request_status, r.prompt_tokens, r.completion_tokens,"
         " r.total_tokens, r.estimated_cost, r.time_to_first_token AS time_to_first_token_seconds FROM request_metrics r"
         " WHERE r.trace_id = %s AND r.timestamp >= %s AND r.timestamp <= %s",
         bounds,

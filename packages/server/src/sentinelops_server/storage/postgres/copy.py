@@ -143,7 +143,7 @@ def request_row(request: LLMRequest) -> tuple[Any, ...]:
         request.finish_reason, request.error_type, request.cache_read_tokens, request.cache_write_tokens,
         request.reasoning_tokens, encode_json(request.usage_details), encode_json(request.cost_details),
         request.price_version,
-        request.service_tier, request.server_address, request.session_id, request.user_id, request.tags,
+        request.service_tier, request.server_address, request.session_id, request.user_id, request.tags or None,
         encode_json(request.metadata), encode_json(request.parameters), request.prompt_preview,
         request.completion_preview,
         request.duplicate_of, request.weight, encode_json(request.redactions),

@@ -57,71 +57,72 @@ CREATE TABLE request_metrics (
     memory_used          FLOAT,                    -- bytes
     error                TEXT,
     storage_object_id    VARCHAR(255),             -- object:offset:length in the payload store
-    -- beyond the specification
+    -- beyond the specification, in the order of their alignment
+    duration             FLOAT NOT NULL,           -- seconds, end to end
+    weight               FLOAT NOT NULL DEFAULT 1, -- how many calls this one stands for
+    time_to_first_token  FLOAT,                    -- seconds
+    cache_read_tokens    INTEGER,                  -- subset of prompt_tokens
+    cache_write_tokens   INTEGER,                  -- subset of prompt_tokens
+    reasoning_tokens     INTEGER,                  -- subset of completion_tokens
+    streaming            BOOLEAN NOT NULL DEFAULT false,
     trace_id             BYTEA NOT NULL,
     span_id              BYTEA NOT NULL,
     operation            TEXT NOT NULL,            -- chat, embeddings, text_completion, generate_content ...
     status               TEXT NOT NULL,            -- ok, error, cancelled (the caller stopped early: not a failure of the provider)
-    duration             FLOAT NOT NULL,           -- seconds, end to end
-    time_to_first_token  FLOAT,                    -- seconds
-    streaming            BOOLEAN NOT NULL DEFAULT false,
     response_model       TEXT,
     response_id          TEXT,
     finish_reason        TEXT,
     error_type           TEXT,
-    cache_read_tokens    INTEGER,                  -- subset of prompt_tokens
-    cache_write_tokens   INTEGER,                  -- subset of prompt_tokens
-    reasoning_tokens     INTEGER,                  -- subset of completion_tokens
     usage_details        JSONB,                    -- any further counts: {"audio_prompt_tokens": 12, ...}
-    cost_details         JSONB,                    -- {"input": {"tokens": 10, "usd_per_million": "2.5", "usd": "0.000025"}, ...}
+    cost_details         JSONB,                    -- price of each class {"input": "2.5", ...}; analysis.cost has the rest
     price_version        TEXT,                     -- which price made the cost: "genai-prices 0.2.3 openai/gpt-4o", "override 7"
     service_tier         TEXT,
     server_address       TEXT,
     session_id           TEXT,
     user_id              TEXT,
-    tags                 TEXT[] NOT NULL DEFAULT '{}',
+    tags                 TEXT[],                   -- NULL for none
     metadata             JSONB,
     parameters           JSONB,                    -- {"temperature": 0.2, "max_tokens": 100, ...}
-    prompt_preview       TEXT,                     -- first 160 characters of the last user message, redacted
+    prompt_preview       TEXT,                     -- first 96 characters of the last user message, redacted
     completion_preview   TEXT,
     duplicate_of         TEXT,                     -- request_id that counts in its place
-    weight               FLOAT NOT NULL DEFAULT 1, -- how many calls this one stands for
     redactions           JSONB,                    -- {"email": 2}
-    PRIMARY KEY (id, timestamp),
-    UNIQUE (trace_id, span_id, timestamp)
+    PRIMARY KEY (timestamp, id)                    -- in this order it is the index of the newest as well
 ) PARTITION BY RANGE (timestamp);
 ALTER SEQUENCE request_metrics_id_seq OWNED BY request_metrics.id;
-CREATE INDEX request_metrics_timestamp ON request_metrics (timestamp DESC, id DESC);
+-- Once: spans refuse the second one of a key in the same transaction. Equal values share an entry of a B-tree, so these carry no
+-- time: the rows of one are sorted after they are found.
+CREATE INDEX request_metrics_trace ON request_metrics (trace_id);
 CREATE INDEX request_metrics_request_id ON request_metrics USING hash (request_id); -- only ever asked for equality; a third of the size
-CREATE INDEX request_metrics_model ON request_metrics (model, timestamp DESC);
+CREATE INDEX request_metrics_model ON request_metrics (model);
 CREATE INDEX request_metrics_failed ON request_metrics (timestamp DESC) WHERE status <> 'ok';
-CREATE INDEX request_metrics_session ON request_metrics (session_id, timestamp DESC) WHERE session_id IS NOT NULL;
-CREATE INDEX request_metrics_user ON request_metrics (user_id, timestamp DESC) WHERE user_id IS NOT NULL;
+CREATE INDEX request_metrics_session ON request_metrics (session_id) WHERE session_id IS NOT NULL;
+CREATE INDEX request_metrics_user ON request_metrics (user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX request_metrics_metadata ON request_metrics USING gin (metadata jsonb_path_ops) WHERE metadata IS NOT NULL;
 CREATE INDEX request_metrics_tags ON request_metrics USING gin (tags) WHERE tags <> '{}';
 
 -- One row a trace, kept as its spans arrive: what the trace list shows. Retention deletes by started_at.
 CREATE TABLE traces (
-    trace_id       BYTEA PRIMARY KEY,
     started_at     TIMESTAMP NOT NULL,
     start_ns       BIGINT NOT NULL,
     end_ns         BIGINT NOT NULL,
-    root_name      TEXT,                           -- NULL until the root span has arrived
-    root_status    SMALLINT,
-    application    TEXT NOT NULL,
-    environment    TEXT NOT NULL,
-    session_id     TEXT,
-    user_id        TEXT,
+    total_tokens   BIGINT NOT NULL,
+    estimated_cost FLOAT,                          -- NULL when no request of it has a known price
+    unpriced_count INTEGER NOT NULL,               -- requests of unknown cost
     span_count     INTEGER NOT NULL,
     error_count    INTEGER NOT NULL,
     request_count  INTEGER NOT NULL,
-    total_tokens   BIGINT NOT NULL,
-    estimated_cost FLOAT,                          -- NULL when no request of it has a known price
-    unpriced_count INTEGER NOT NULL                -- requests of unknown cost
+    root_status    SMALLINT,
+    trace_id       BYTEA PRIMARY KEY,
+    root_name      TEXT,                           -- NULL until the root span has arrived
+    application    TEXT NOT NULL,
+    environment    TEXT NOT NULL,
+    session_id     TEXT,
+    user_id        TEXT
 );
-CREATE INDEX traces_started ON traces (started_at DESC, trace_id DESC);
-CREATE INDEX traces_session ON traces (session_id, started_at DESC) WHERE session_id IS NOT NULL;
-CREATE INDEX traces_user ON traces (user_id, started_at DESC) WHERE user_id IS NOT NULL;
+CREATE INDEX traces_started ON traces (started_at);
+CREATE INDEX traces_session ON traces (session_id) WHERE session_id IS NOT NULL;
+CREATE INDEX traces_user ON traces (user_id) WHERE user_id IS NOT NULL;
 
 -- What dashboards read. Written in the transaction that stores the rows; duplicates are left out.
 -- latency and ttft are mergeable histograms: counts[i] values fell in bucket keys[i], bucket k holds (g^(k-1), g^k] seconds with
@@ -232,7 +233,7 @@ CREATE TABLE sdk_reports (
 
 -- One row a payload segment: where its words can be looked for without opening it.
 CREATE TABLE payload_segments (
-    object_id  TEXT PRIMARY KEY,                   -- path in the payload store: YYYY/MM/DD/<uuid7>.seg
+    object_id  TEXT PRIMARY KEY,                   -- path in the payload store: YYYYMMDD/<time and chance>
     day        DATE NOT NULL,
     first_at   TIMESTAMP NOT NULL,                 -- earliest and latest span in it
     last_at    TIMESTAMP NOT NULL,
