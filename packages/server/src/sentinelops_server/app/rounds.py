@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from sentinelops_server.errors import SentinelOpsError
 from sentinelops_server.jobs.leader import Leader
@@ -71,7 +70,7 @@ def start_rounds(settings: Settings, stores: Stores, line: Line) -> Rounds:
     def retention() -> None:
         with leader.hold() as leads:
             if leads:
-                report = run_retention(stores.database, stores.payloads, settings.retention, datetime.now(UTC))
+                report = run_retention(stores.database, stores.payloads, settings.retention, line.now())
                 logger.debug("retention: %s", report)
 
     rounds = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -52,11 +53,14 @@ class Server:
     start() returns when every door answers; stop() when what was acknowledged is committed and every child ended.
     """
 
-    def __init__(self, settings: Settings, on_progress: Progress = lambda _: None) -> None:
+    def __init__(
+        self, settings: Settings, on_progress: Progress = lambda _: None, clock: Callable[[], int] = time.time_ns
+    ) -> None:
         self.settings = settings
         self.addresses: Addresses | None = None
         self.keys: BootstrapKeys | None = None
         self._say = on_progress
+        self._clock = clock
         self._started = ExitStack()
         self._line: Line | None = None
 
@@ -89,7 +93,7 @@ class Server:
         url = self._start_postgres(data_dir)
         stores = connect(self.settings, url)
         self._started.callback(stores.close)
-        self._line = line = start_line(self.settings, stores)
+        self._line = line = start_line(self.settings, stores, self._clock)
         self._started.callback(line.stop)
         self._started.callback(start_rounds(self.settings, stores, line).stop)
         doors = open_doors(self.settings, stores, line)
