@@ -14,8 +14,11 @@ from random_requests import NOW, ns, sample, span_of, write
 from sentinelops_server.errors import Malformed
 from sentinelops_server.model import LedgerEntry, LLMRequest, LogRecord, SdkReport, Span, SpanEvent, WriteBatch
 from sentinelops_server.query import requests as requests_module
+from sentinelops_server.query import sessions as sessions_module
 from sentinelops_server.query.anomalies import ANOMALY_FIELDS, find_anomalies, get_anomaly
+from sentinelops_server.query.cursors import parse_order
 from sentinelops_server.query.filters import TRACE_FIELDS, parse_filter, parse_search
+from sentinelops_server.query.largest import largest_windows
 from sentinelops_server.query.ledger import ledger
 from sentinelops_server.query.prices import add_price, delete_price, list_prices
 from sentinelops_server.query.requests import ORDERS, find_requests, get_request
@@ -65,6 +68,44 @@ def test_pages_go_through_everything_once_while_rows_arrive(database: Database, 
     known = [item for item in values if item is not None]
     assert known == sorted(known, reverse=order.startswith("-"))
     assert values[: len(known)] == known  # unknown last
+
+
+@pytest.mark.parametrize(
+    "order", ["-duration_seconds", "-estimated_cost", "-total_tokens", "-time_to_first_token_seconds"]
+)
+@pytest.mark.parametrize("text", ["", "model:gpt-4o -status:error", "tag:beta"])
+def test_the_largest_are_found_by_their_rollups(database: Database, order: str, text: str) -> None:
+    rows = write(database, sample(600))
+    rows += write(database, [replace(row, trace_id=row.trace_id[::-1]) for row in rows[:40]])  # equal values
+    keep = {
+        "": lambda row: True,
+        "model:gpt-4o -status:error": lambda row: row.model == "gpt-4o" and row.status != "error",
+        "tag:beta": lambda row: "beta" in row.tags,
+    }[text]
+    value, filter = VALUES[order[1:]], parse_search(text)
+    inside = [row for row in rows if keep(row) and ns(DAY.range.start) <= row.timestamp_ns < ns(DAY.range.end)]
+    expected = sorted((value(row) for row in inside if value(row) is not None), reverse=True)
+    by = parse_order(order, ORDERS, ("r.timestamp", "r.id"))
+    assert (largest_windows(database, DAY, filter, by, None, 5) is not None) == (text != "tag:beta")
+    found: list[dict[str, Any]] = []
+    cursor: str | None = None
+    while len(found) < len(inside):
+        page = find_requests(database, None, DAY, filter, order, cursor, 4)
+        found += page.requests
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert [row[order[1:]] for row in found if row[order[1:]] is not None] == expected
+    assert len({row["request_id"] for row in found}) == len(found) == len(inside)
+
+
+def test_the_largest_are_found_where_minutes_are_gone(database: Database) -> None:
+    rows = write(database, sample(300))
+    database.execute("DELETE FROM rollups WHERE resolution = 1 AND bucket < %s", (NOW.replace(tzinfo=None, hour=0),))
+    inside = [row for row in rows if ns(DAY.range.start) <= row.timestamp_ns < ns(DAY.range.end)]
+    page = find_requests(database, None, DAY, None, "-duration_seconds", None, 3)
+    largest = sorted((row.duration for row in inside), reverse=True)[:3]
+    assert [row["duration_seconds"] for row in page.requests] == largest
 
 
 def test_a_cursor_of_another_question_or_a_changed_one_is_malformed(database: Database) -> None:
@@ -287,6 +328,37 @@ def test_sessions_and_users(database: Database) -> None:
     assert user["session_count"] == len({row.session_id for row in rows if row.user_id == "u1"} - {None})
     assert get_session(database, "none") is None
     assert get_user(database, "'; --") is None
+
+
+@pytest.mark.parametrize("newest", [(2, 5, 0), (1000, 0), (0,)])
+@pytest.mark.parametrize("find", [find_sessions, find_users])
+def test_pages_of_groups(
+    database: Database, newest: tuple[int, ...], find: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions_module, "_NEWEST", newest)
+    field = "session_id" if find is find_sessions else "user_id"
+    rng = random.Random(4)
+    rows = [replace(row, **{field: f"g{rng.randrange(25)}"}) for row in sample(300)]
+    latest = max(row.timestamp_ns for row in rows)
+    # many that are latest at the same moment
+    rows += [replace(row, trace_id=row.trace_id[::-1], timestamp_ns=latest) for row in rows[:40]]
+    write(database, rows)
+    for application in (None, "shop"):
+        scope = Scope(DAY.range, application)
+        last: dict[str, int] = {}
+        for row in rows:
+            inside = ns(DAY.range.start) <= row.timestamp_ns < ns(DAY.range.end)
+            if inside and row.duplicate_of is None and application in (None, row.application):
+                group = str(getattr(row, field))
+                last[group] = max(last.get(group, 0), row.timestamp_ns)
+        found: list[str] = []
+        cursor: str | None = None
+        while True:
+            page = find(database, scope, None, cursor, 4)
+            found += [group[field] for group in getattr(page, field.removesuffix("_id") + "s")]
+            if (cursor := page.next_cursor) is None:
+                break
+        assert found == sorted(last, key=lambda group: (last[group], group), reverse=True)
 
 
 def test_the_ledger_adds_up(database: Database) -> None:

@@ -88,19 +88,19 @@ def _page(
 def _page_within(
     database: Database, chosen: list[Window], condition: str, params: list[Any], page: tuple[Order, int]
 ) -> list[dict[str, Any]]:
+    """Look into those windows alone: for the order and key of few rows first, then for the rows of the page."""
     by, limit = page
-    first = f"ORDER BY {by.sql()} LIMIT {int(limit)}"
-    found = database.fetch(
-        "SELECT r.* FROM unnest(%s::timestamp[], %s::timestamp[]) AS w (low, high) CROSS JOIN LATERAL"
-        f" (SELECT r.id, r.timestamp, {by.expression} AS by_value FROM request_metrics r"
-        f" WHERE r.timestamp >= w.low AND r.timestamp < w.high AND {condition} {first}) r"
-        f" ORDER BY by_value {'DESC' if by.descending else 'ASC'} NULLS LAST, r.timestamp DESC, r.id DESC LIMIT {int(limit)}",
+    keys = database.fetch(
+        "SELECT x.* FROM unnest(%s::timestamp[], %s::timestamp[]) AS w (low, high) CROSS JOIN LATERAL"
+        f" (SELECT r.id, r.timestamp, {by.expression} AS value FROM request_metrics r WHERE r.timestamp >= w.low"
+        f" AND r.timestamp < w.high AND {condition} ORDER BY {by.sql()} LIMIT {int(limit)}) x"
+        f" ORDER BY value {'DESC' if by.descending else 'ASC'} NULLS LAST, timestamp DESC, id DESC LIMIT {int(limit)}",
         [[low for low, _ in chosen], [high for _, high in chosen], *params],
     )
     return database.fetch(
         f"SELECT {REQUEST_COLUMNS} FROM unnest(%s::integer[], %s::timestamp[]) AS w (id, timestamp)"
         f" JOIN request_metrics r ON r.id = w.id AND r.timestamp = w.timestamp ORDER BY {by.sql()}",
-        [[row["id"] for row in found], [row["timestamp"] for row in found]],
+        [[row["id"] for row in keys], [row["timestamp"] for row in keys]],
     )
 
 

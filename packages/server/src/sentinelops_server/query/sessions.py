@@ -18,6 +18,7 @@ from .source import scope_condition
 __all__ = ["find_sessions", "find_users", "get_session", "get_user"]
 
 MAX_REQUESTS = 1000
+_NEWEST = (2_000, 30_000, 0)  # rows to look for groups in, one after the other; 0: all
 _SUMS = (
     "min(r.timestamp) AS first_at, max(r.timestamp) AS last_at, sum(r.weight) AS count,"
     " coalesce(sum(r.weight) FILTER (WHERE r.status = 'error'), 0) AS error_count,"
@@ -62,19 +63,11 @@ def _groups(
     check_limit(limit)
     no_text(filter)
     bound = fingerprint(column, "-last_at", filter)
-    having, position = "", []
-    if cursor:
-        last, time, _ = unpack(cursor, bound)
-        having, position = f" HAVING (max(r.timestamp), r.{column}) < (%s, %s)", [time, str(last)]
+    last, time, _ = unpack(cursor, bound) if cursor else (None, None, 0)
     condition, params = scope_condition(scope, filter)
     where = f"r.timestamp >= %s AND r.timestamp < %s AND r.{column} IS NOT NULL AND {condition}"
     values = [*scope.range.bounds(), *params]
-    picked = database.fetch(
-        f"SELECT r.{column} AS id, max(r.timestamp) AS last_at FROM request_metrics r WHERE {where}"
-        f" GROUP BY r.{column}{having}"
-        f" ORDER BY max(r.timestamp) DESC, r.{column} DESC LIMIT {limit + 1}",
-        [*values, *position],
-    )
+    picked = _latest(database, column, (where, values), [time, str(last)] if cursor else [], limit + 1)
     more, picked = len(picked) > limit, picked[:limit]
     if not picked:
         return [], None
@@ -84,6 +77,36 @@ def _groups(
         [*values, [row["id"] for row in picked]],
     )
     return rows, pack(bound, [picked[-1]["id"], picked[-1]["last_at"], 0]) if more else None
+
+
+def _latest(
+    database: Database, column: str, rows: tuple[str, list[Any]], after: list[Any], limit: int
+) -> list[dict[str, Any]]:
+    """Groups (id, last_at) by their latest row, newest first, after a position: out of the newest rows if they do."""
+    where, values = rows
+    chunk = f"SELECT r.{column} AS id, r.timestamp FROM request_metrics r WHERE {where}"
+    later = f"EXISTS (SELECT 1 FROM request_metrics r WHERE {where} AND r.{column} = g.id AND r.timestamp > %s)"
+    params = list(values)
+    if after:
+        chunk += " AND r.timestamp <= %s"
+        params = [*values, after[0], *after, *values, after[0]]
+    following = f"WHERE (g.last_at, g.id) < (%s, %s) AND NOT {later}" if after else ""
+    for size in _NEWEST:
+        newest = f" ORDER BY r.timestamp DESC LIMIT {size}" if size else ""
+        found = database.fetch(
+            f"WITH c AS MATERIALIZED ({chunk}{newest}), g AS (SELECT id, max(timestamp) AS last_at FROM c GROUP BY id)"
+            " SELECT g.id, g.last_at, (SELECT count(*) FROM c) AS rows, (SELECT min(timestamp) FROM c) AS oldest"
+            f" FROM g {following} ORDER BY g.last_at DESC, g.id DESC LIMIT {limit}",
+            params,
+        )
+        # what is as old as the oldest row that was read may have others beside it that were not
+        if not size or (found and (found[0]["rows"] < size or (len(found) == limit and _whole(found[-1])))):
+            break
+    return found
+
+
+def _whole(row: dict[str, Any]) -> bool:
+    return bool(row["last_at"] > row["oldest"])
 
 
 def _shown(row: dict[str, Any], shape: Any) -> Any:

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from ..storage.postgres.database import Database
 from .filters import Filter
 from .measures import ROLLED_DIMENSIONS, TOKENS, Dimension
 from .scope import Scope
 
 __all__ = [
-    "GROWTH_LN", "Question", "edge_sketches_sql", "measures_source", "quantiles_sql", "scope_condition",
-    "sketches_sql", "versions_sql", "windows",
+    "GROWTH_LN", "Question", "Window", "cut", "edge_sketches_sql", "measures_source", "minutes_kept_from",
+    "quantiles_sql", "scope_condition", "sketches_sql", "versions_sql", "windows",
 ]  # fmt: skip
 
 Sql = tuple[str, list[Any]]
@@ -91,14 +92,25 @@ def windows(scope: Scope, interval_seconds: int | None) -> tuple[list[tuple[int,
     rolled: list[tuple[int, Window]] = []
     left = [(start, end)]
     for step in reversed(steps):
-        inner, outer = _cut(left, step)
+        inner, outer = cut(left, step)
         rolled += [(int(step.total_seconds() // 60), window) for window in inner]
         left = outer
     return rolled, left
 
 
-def _cut(pieces: list[Window], step: timedelta) -> tuple[list[Window], list[Window]]:
-    """Take the largest aligned middle out of each piece; the rest is left."""
+def minutes_kept_from(database: Database) -> datetime:
+    """Return the time from which minute rollups are whole: retention takes them away before the coarser ones."""
+    row = database.fetch_one(
+        "SELECT (SELECT min(bucket) FROM rollups WHERE resolution = 1) AS minute,"
+        " (SELECT min(bucket) FROM rollups WHERE resolution = 15) AS quarter"
+    ) or {"minute": None, "quarter": None}
+    if row["quarter"] is None or (row["minute"] is not None and row["minute"] < row["quarter"] + _QUARTER):
+        return datetime.min
+    return row["minute"] + _MINUTE if row["minute"] is not None else datetime.max
+
+
+def cut(pieces: list[Window], step: timedelta) -> tuple[list[Window], list[Window]]:
+    """Take the largest aligned middle out of each piece: (the middles, the rest)."""
     inner, outer = [], []
     for start, end in pieces:
         low, high = _floor(start + step - timedelta(microseconds=1), step), _floor(end, step)

@@ -21,6 +21,7 @@ SUMS = (
     "requests", "prompt_tokens", "completion_tokens", "total_tokens", "cache_read_tokens", "cache_write_tokens",
     "reasoning_tokens", "unknown_usage", "cost", "unpriced", "duration_sum",
 )  # fmt: skip
+MAXIMA = ("max_duration", "max_ttft", "max_cost", "max_tokens")
 Key = tuple[
     int, int, str, str, str, str, str
 ]  # resolution, bucket in ns, provider, model, application, environment, status
@@ -48,6 +49,10 @@ class Rollup:
     cost: Decimal = Decimal(0)
     unpriced: float = 0.0
     duration_sum: float = 0.0
+    max_duration: float | None = None
+    max_ttft: float | None = None
+    max_cost: float | None = None
+    max_tokens: float | None = None
     latency: dict[int, float] = field(default_factory=dict)
     ttft: dict[int, float] = field(default_factory=dict)
 
@@ -60,12 +65,16 @@ class Rollup:
             self.unpriced += weight
         else:
             self.cost += request.estimated_cost if weight == 1 else request.estimated_cost * Decimal(weight)
+            self.max_cost = _larger(self.max_cost, float(request.estimated_cost))
         self.duration_sum += request.duration * weight
+        self.max_duration = _larger(self.max_duration, request.duration)
+        self.max_tokens = _larger(self.max_tokens, request.total_tokens)
         bucket = bucket_of(request.duration)
         self.latency[bucket] = self.latency.get(bucket, 0.0) + weight
         if request.time_to_first_token is not None:
             bucket = bucket_of(request.time_to_first_token)
             self.ttft[bucket] = self.ttft.get(bucket, 0.0) + weight
+            self.max_ttft = _larger(self.max_ttft, request.time_to_first_token)
 
     def _add_tokens(self, request: LLMRequest, weight: float) -> None:
         if request.total_tokens is None and request.prompt_tokens is None and request.completion_tokens is None:
@@ -82,9 +91,15 @@ class Rollup:
         """Add another key's sums to this one."""
         for name in SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in MAXIMA:
+            setattr(self, name, _larger(getattr(self, name), getattr(other, name)))
         for mine, theirs in ((self.latency, other.latency), (self.ttft, other.ttft)):
             for bucket, count in theirs.items():
                 mine[bucket] = mine.get(bucket, 0.0) + count
+
+
+def _larger(one: float | None, other: float | None) -> float | None:
+    return other if one is None or (other is not None and other > one) else one
 
 
 def roll_up(requests: Iterable[LLMRequest]) -> dict[Key, Rollup]:
@@ -113,18 +128,17 @@ _MERGE = """({name}_keys, {name}_counts) = (
     SELECT coalesce(array_agg(k ORDER BY k), '{{}}'), coalesce(array_agg(c ORDER BY k), '{{}}')
     FROM (SELECT k, sum(c) AS c FROM unnest(r.{name}_keys || excluded.{name}_keys,
                                             r.{name}_counts || excluded.{name}_counts) AS u (k, c) GROUP BY k) s)"""
+_TYPES = ["smallint", "timestamp", *["text"] * 5]
+_TYPES += ["numeric" if name == "cost" else "float" for name in SUMS + MAXIMA] + ["text"] * 4
+_COLUMNS = f"""resolution, bucket, provider, model, application, environment, status, {", ".join(SUMS + MAXIMA)}"""
 _UPSERT = f"""
-INSERT INTO rollups AS r (resolution, bucket, provider, model, application, environment, status, {", ".join(SUMS)},
-                          latency_keys, latency_counts, ttft_keys, ttft_counts)
-SELECT resolution, bucket, provider, model, application, environment, status, {", ".join(SUMS)},
-       latency_keys::smallint[], latency_counts::float[], ttft_keys::smallint[], ttft_counts::float[]
-FROM unnest(%b::smallint[], %b::timestamp[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
-            %b::float[], %b::float[], %b::float[], %b::float[], %b::float[], %b::float[], %b::float[], %b::float[],
-            %b::numeric[], %b::float[], %b::float[], %b::text[], %b::text[], %b::text[], %b::text[])
-  AS new (resolution, bucket, provider, model, application, environment, status, {", ".join(SUMS)},
-          latency_keys, latency_counts, ttft_keys, ttft_counts)
+INSERT INTO rollups AS r ({_COLUMNS}, latency_keys, latency_counts, ttft_keys, ttft_counts)
+SELECT {_COLUMNS}, latency_keys::smallint[], latency_counts::float[], ttft_keys::smallint[], ttft_counts::float[]
+FROM unnest({", ".join(f"%b::{name}[]" for name in _TYPES)})
+  AS new ({_COLUMNS}, latency_keys, latency_counts, ttft_keys, ttft_counts)
 ON CONFLICT (resolution, bucket, provider, model, application, environment, status) DO UPDATE SET
   {", ".join(f"{name} = r.{name} + excluded.{name}" for name in SUMS)},
+  {", ".join(f"{name} = greatest(r.{name}, excluded.{name})" for name in MAXIMA)},
   {_MERGE.format(name="latency")},
   {_MERGE.format(name="ttft")}
 """
@@ -136,7 +150,7 @@ def add_rollups(transaction: Transaction, rollups: dict[Key, Rollup]) -> None:
         return
     rows = [
         (
-            key[0], timestamp(key[1]), *key[2:], *(getattr(rollup, name) for name in SUMS),
+            key[0], timestamp(key[1]), *key[2:], *(getattr(rollup, name) for name in SUMS + MAXIMA),
             *_sketch(rollup.latency), *_sketch(rollup.ttft),
         )
         for key, rollup in sorted(rollups.items())
