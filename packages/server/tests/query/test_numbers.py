@@ -109,6 +109,16 @@ def test_a_summary_of_any_window_equals_its_rows(database: Database, length: tim
         check(database, [row for row in within(rows, scope) if keep(row)], scope, parse_search(text))
 
 
+@pytest.mark.parametrize("days", [1, 20])
+def test_numbers_of_days_whose_minutes_are_gone(database: Database, days: int) -> None:
+    rows = write(database, sample(600, span=timedelta(days=40)))
+    database.execute("DELETE FROM rollups WHERE resolution = 1 AND bucket < %s", (datetime(2026, 11, 7),))
+    until = datetime(2026, 11, 7, 0, 7, 13, tzinfo=UTC)
+    for end in (until - timedelta(days=3), until, until + timedelta(hours=5)):
+        scope = Scope(TimeRange(end - timedelta(days=days), end))
+        check(database, within(rows, scope), scope)
+
+
 def test_what_arrives_late_is_in_the_next_answer(database: Database) -> None:
     rows: list[LLMRequest] = []
     for seed in range(3):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..errors import Malformed
@@ -12,7 +13,7 @@ from .filters import Filter
 from .measures import MAX_DIMENSIONS, Metric, dimension, metrics_of
 from .scope import Scope
 from .sketches import quantiles
-from .source import Question, measures_source
+from .source import Question, measures_source, minutes_kept_from
 
 __all__ = ["aggregate", "measure", "number"]
 
@@ -31,14 +32,19 @@ def no_text(filter: Filter | None) -> None:
 
 
 def question(
-    scope: Scope, group_by: Sequence[str], filter: Filter | None, interval_seconds: int | None = None
+    database: Database,
+    scope: Scope,
+    group_by: Sequence[str],
+    filter: Filter | None,
+    interval_seconds: int | None = None,
 ) -> Question:
     """Return the question of those names. Raises Malformed."""
     no_text(filter)
     names = tuple(dict.fromkeys(group_by))
     if len(names) > MAX_DIMENSIONS:
         raise Malformed(f"group_by takes at most {MAX_DIMENSIONS} names")
-    return Question(scope, filter, tuple(dimension(name) for name in names), interval_seconds)
+    asked = Question(scope, filter, tuple(dimension(name) for name in names), interval_seconds)
+    return replace(asked, minutes_from=minutes_kept_from(database)) if asked.rolled else asked
 
 
 def measure(
@@ -96,7 +102,7 @@ def aggregate(
     order_by: a metric or dimension, "-" before it for descending; default "-" and the first metric.
     """
     check_limit(limit, 10_000)
-    asked, wanted = question(scope, group_by, filter), metrics_of(metrics)
+    asked, wanted = question(database, scope, group_by, filter), metrics_of(metrics)
     names = [item.name for item in asked.dimensions]
     order = order_by or f"-{wanted[0].name}"
     key = order.removeprefix("-")

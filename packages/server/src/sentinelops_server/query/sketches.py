@@ -19,7 +19,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..storage.postgres.database import Database
-from .source import GROWTH_LN, Question, edge_sketches_sql, quantiles_sql, sketches_sql, versions_sql, windows
+from .source import GROWTH_LN, Question, edge_sketches_sql, quantiles_sql, sketches_sql, versions_sql
 
 __all__ = ["quantiles"]
 
@@ -77,7 +77,7 @@ def quantiles(
     """
     if not question.rolled:
         return {sketch: _of_rows(database, question, sketch, wanted) for sketch in sketches}
-    inner, edges = windows(question.scope, question.interval_seconds)
+    inner, edges = question.windows()
     versions = database.fetch(*versions_sql(question, inner)) if inner else []
     answers = {}
     for sketch in sketches:

@@ -39,6 +39,7 @@ class Question:
     filter: Filter | None = None
     dimensions: tuple[Dimension, ...] = ()
     interval_seconds: int | None = None
+    minutes_from: datetime = datetime.min  # from when there are rollups of minutes
 
     @property
     def rolled(self) -> bool:
@@ -51,6 +52,10 @@ class Question:
     def needs_tags(self) -> bool:
         """Whether rows are taken once per tag."""
         return any(dimension.name == "tags" for dimension in self.dimensions)
+
+    def windows(self) -> tuple[list[tuple[int, Window]], list[Window]]:
+        """Return where rollups answer and where the rows do: see the function of that name."""
+        return windows(self.scope, self.interval_seconds, self.minutes_from)
 
     def interval_of(self, time: datetime) -> int:
         """Return the interval that a time (naive UTC) falls in, counted from the epoch; 0 when there is only one."""
@@ -76,7 +81,9 @@ def scope_condition(scope: Scope, filter: Filter | None, duplicates: bool = Fals
     return " AND ".join(parts) or "TRUE", params
 
 
-def windows(scope: Scope, interval_seconds: int | None) -> tuple[list[tuple[int, Window]], list[Window]]:
+def windows(
+    scope: Scope, interval_seconds: int | None, minutes_from: datetime = datetime.min
+) -> tuple[list[tuple[int, Window]], list[Window]]:
     """Split a range into rollup windows (resolution in minutes, window) and raw edges; together exactly the range."""
     start, end = scope.range.bounds()
     length = end - start
@@ -93,6 +100,9 @@ def windows(scope: Scope, interval_seconds: int | None) -> tuple[list[tuple[int,
     left = [(start, end)]
     for step in reversed(steps):
         inner, outer = cut(left, step)
+        if step == _MINUTE:
+            outer += [(low, min(high, minutes_from)) for low, high in inner if low < minutes_from]
+            inner = [(max(low, minutes_from), high) for low, high in inner if high > minutes_from]
         rolled += [(int(step.total_seconds() // 60), window) for window in inner]
         left = outer
     return rolled, left
@@ -164,7 +174,7 @@ def measures_source(question: Question, rolled: bool) -> Sql:
     """Return the subquery of measures; not `rolled`, every row is read and single values (v_...) are there too."""
     if not rolled:
         return _rows(question, [question.scope.range.bounds()], _ROW_SUMS + _ROW_VALUES)
-    inner, edges = windows(question.scope, question.interval_seconds)
+    inner, edges = question.windows()
     return _union([_rollups(question, inner, _ROLLUP_SUMS)] if inner else [], _rows(question, edges, _ROW_SUMS))
 
 
@@ -237,7 +247,7 @@ def sketches_sql(question: Question, sketch: str, buckets: Sequence[tuple[int, d
 
 def edge_sketches_sql(question: Question, sketch: str) -> Sql:
     """Return rows (d0 ..., t, k, c): the histograms of the rows at the edges, outside all rollups."""
-    source, params = _row_sketches(question, windows(question.scope, question.interval_seconds)[1], sketch)
+    source, params = _row_sketches(question, question.windows()[1], sketch)
     group = "".join(f"d{index}, " for index in range(len(question.dimensions))) + "t, k"
     return f"SELECT {group}, sum(c) AS c FROM ({source}) b GROUP BY {group}", params
 

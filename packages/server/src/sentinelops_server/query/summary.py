@@ -26,7 +26,7 @@ _METRICS = metrics_of(
 
 def summary(database: Database, scope: Scope, filter: Filter | None = None, compare: bool = False) -> Summary:
     """Return counts, tokens, cost and latency of a scope; `compare` adds the interval just before as `previous`."""
-    asked = question(scope, (), filter)
+    asked = question(database, scope, (), filter)
     source, params = measures_source(asked, asked.rolled)
     seconds = repr(scope.range.seconds)
     values = ", ".join(

@@ -71,7 +71,7 @@ def timeseries(
         )
     first = int(scope.range.start.timestamp() // interval)
     last = int(-(-scope.range.end.timestamp() // interval))
-    asked, wanted = question(scope, group_by, filter, interval), metrics_of(metrics)
+    asked, wanted = question(database, scope, group_by, filter, interval), metrics_of(metrics)
     ranked = wanted if any(item.name == "count" for item in wanted) else [*wanted, metric("count")]
     found = measure(database, asked, ranked, float(interval))
     lines: dict[tuple[Any, ...], dict[int, dict[str, Any]]] = {}
