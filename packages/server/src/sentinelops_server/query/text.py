@@ -28,7 +28,7 @@ class TextMatcher:
         self._patterns = [_pattern(term) for term in terms]
         self._words = tuple(dict.fromkeys(word for term in terms for word in _whole_words(term)))
         self._hopeful: dict[str, bool] = {}
-        self._found: dict[str, set[tuple[bytes, bytes]]] = {}
+        self._found: dict[str, set[str]] = {}
 
     def prepare(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Look up, in one query, the words of the segments of these rows."""
@@ -44,7 +44,7 @@ class TextMatcher:
             self._hopeful.setdefault(name, True)  # no filter: it must be read
 
     def matches(self, row: Mapping[str, Any]) -> bool:
-        """Whether every term occurs in this row (trace_id and span_id as bytes)."""
+        """Whether every term occurs in this row (with its storage_object_id)."""
         previews = "\n".join(row[name] or "" for name in _PREVIEWS).lower()
         if self._all_in(previews):
             return True
@@ -53,17 +53,13 @@ class TextMatcher:
             return False
         if name not in self._found:
             self._found[name] = self._read(name, self._payloads)
-        return (row["trace_id"], row["span_id"]) in self._found[name]
+        return row["storage_object_id"] in self._found[name]
 
     def _all_in(self, text: str) -> bool:
         return all(pattern.search(text) for pattern in self._patterns)
 
-    def _read(self, name: str, payloads: PayloadStore) -> set[tuple[bytes, bytes]]:
-        return {
-            (trace_id, span_id)
-            for trace_id, span_id, content in payloads.read_segment(name)
-            if self._all_in(_text_of(content))
-        }
+    def _read(self, name: str, payloads: PayloadStore) -> set[str]:
+        return {place for place, content in payloads.read_segment(name) if self._all_in(_text_of(content))}
 
 
 def _pattern(term: str) -> re.Pattern[str]:
@@ -82,7 +78,7 @@ def _whole_words(term: str) -> list[str]:
 
 def _object(row: Mapping[str, Any]) -> str | None:
     place = row["storage_object_id"]
-    return place.rsplit(":", 2)[0] if place else None
+    return place.partition(":")[0] if place else None
 
 
 def _text_of(content: Any) -> str:

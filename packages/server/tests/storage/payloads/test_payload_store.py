@@ -77,16 +77,16 @@ def test_a_store_on_every_body(body: ObjectStore, keys: KeyRing) -> None:
 # -- the store
 
 
-@pytest.mark.parametrize("count", [1, 2, 50])
+@pytest.mark.parametrize("count", [1, 2, 50, 300])
 def test_each_payload_is_read_alone_and_all_together(payloads: PayloadStore, keys: KeyRing, count: int) -> None:
     made = realistic_batch(1, count).payloads
     segments = payloads.put(made)
     by_key = {(payload.trace_id, payload.span_id): payload.content for payload in made}
     for segment in segments:
         assert all(payloads.get(place) == by_key[key] for key, place in segment.places)
-        assert all(len(place) <= 45 for _, place in segment.places)
-        read = {(trace, span): content for trace, span, content in payloads.read_segment(segment.object_id)}
-        assert read == {key: by_key[key] for key, _ in segment.places}
+        assert all(len(place) <= 50 for _, place in segment.places)
+        read = dict(payloads.read_segment(segment.object_id))
+        assert read == {place: by_key[key] for key, place in segment.places}
     fresh = PayloadStore(PayloadConfig(str(payloads._objects.root)), keys)  # type: ignore[attr-defined]
     assert fresh.get(segments[0].places[-1][1]) == by_key[segments[0].places[-1][0]]
 
@@ -134,7 +134,9 @@ def test_what_was_changed_or_moved_does_not_open(payloads: PayloadStore, tmp_pat
         list(payloads.read_segment(first.object_id))
 
 
-@pytest.mark.parametrize("wrong", ["", "a", "a:b:c", "../../etc/passwd:0:10", "/etc/passwd:0:10", "a//b:0:1"])
+@pytest.mark.parametrize(
+    "wrong", ["", "a", "a:b:c:d", "a:1:2", "../../etc/passwd:0:10:0", "/etc/passwd:0:10:0", "a//b:0:1:0"]
+)
 def test_a_wrong_object_id_is_refused(payloads: PayloadStore, wrong: str) -> None:
     with pytest.raises(Permanent):
         payloads.get(wrong)
@@ -175,3 +177,21 @@ def test_the_configuration_hides_credentials() -> None:
     assert "hush" not in repr(config)
     with pytest.raises(ValueError, match="no url"):
         PayloadConfig("")
+
+
+def test_a_payload_that_its_block_does_not_have_is_refused(payloads: PayloadStore) -> None:
+    (segment,) = payloads.put([make_payload(make_span(n), f"hello {n}") for n in range(1, 4)])
+    object_id, offset, length, _ = segment.places[0][1].rsplit(":", 3)
+    for index in (3, -1):
+        with pytest.raises(Permanent, match="does not have"):
+            payloads.get(f"{object_id}:{offset}:{length}:{index}")
+    for wrong in (f"{object_id}:{int(offset) + 1}:{length}:0", f"{object_id}:0:9:0", f"{object_id}:{offset}:0:0"):
+        with pytest.raises(Permanent, match="does not open"):
+            payloads.get(wrong)
+
+
+def test_large_payloads_have_blocks_of_their_own(payloads: PayloadStore) -> None:
+    made = [make_payload(make_span(n), f"{n}" * 200_000) for n in range(1, 5)]
+    (segment,) = payloads.put(made)
+    assert [place.rsplit(":", 1)[1] for _, place in segment.places] == ["0"] * 4
+    assert [payloads.get(place) for _, place in segment.places] == [payload.content for payload in made]

@@ -19,13 +19,12 @@ from ...model import Payload
 from ..keys import KeyRing
 from .base import ObjectStore
 from .folder import Folder
-from .segment import Opener, Segment, build_segment, header_bytes_needed
+from .segment import HEADER, Opener, Place, Segment, build_segment, key_number
 from .words import bloom, might_contain, texts_of, words_of
 
 __all__ = ["PayloadConfig", "PayloadStore"]
 
 DAY_NS = 86_400_000_000_000
-FIRST_READ = 16384  # nearly always holds the header with its dictionary
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def _unique(now_ns: int) -> str:
 
 
 class PayloadStore:
-    """Thread-safe. A `storage_object_id` is `object:offset:length`; the object's name is `YYYYMMDD/<time and chance>`."""
+    """Thread-safe. A `storage_object_id` is `object:offset:length:index`, the object `YYYYMMDD/<time and chance>`."""
 
     def __init__(
         self,
@@ -102,24 +101,24 @@ class PayloadStore:
         self._objects.put(object_id, data)
         times = [payload.timestamp_ns for payload in payloads]
         named = tuple(
-            ((payload.trace_id, payload.span_id), f"{object_id}:{offset}:{length}")
-            for payload, (offset, length) in zip(payloads, places, strict=True)
+            ((payload.trace_id, payload.span_id), _place(object_id, place))
+            for payload, place in zip(payloads, places, strict=True)
         )
         return Segment(object_id, day, min(times), max(times), len(data), bloom(words), named)
 
     def get(self, storage_object_id: str) -> dict[str, Any] | None:
         """Return the content of a payload, None when retention deleted it. Raises Permanent when it does not open."""
-        object_id, offset, length = _parse(storage_object_id)
+        object_id, (offset, length, index) = _parse(storage_object_id)
         opener = self._opener(object_id)
         sealed = None if opener is None else self._objects.get(object_id, offset, length)
-        return None if opener is None or sealed is None else opener.record(sealed, offset)[2]
+        return None if opener is None or sealed is None else opener.record(sealed, offset, index)
 
-    def read_segment(self, object_id: str) -> Iterator[tuple[bytes, bytes, dict[str, Any]]]:
-        """Yield trace id, span id and content of all payloads of a segment; nothing when it is deleted."""
+    def read_segment(self, object_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield storage_object_id and content of all payloads of a segment; nothing when it is deleted."""
         data = self._objects.get(object_id)
         if data is not None:
-            key_id, needed = header_bytes_needed(data)
-            yield from Opener(object_id, data[:needed], self._keys.get(key_id)).records(data)
+            for place, content in Opener(object_id, self._keys.get(key_number(data))).records(data):
+                yield _place(object_id, place), content
 
     def might_contain(self, words: bytes, word: str) -> bool:
         """Say whether a segment with this filter may hold the word (or all words of a phrase)."""
@@ -154,13 +153,10 @@ class PayloadStore:
             if opener is not None:
                 self._openers.move_to_end(object_id)
                 return opener
-        start = self._objects.get(object_id, 0, FIRST_READ)
+        start = self._objects.get(object_id, 0, HEADER.size)
         if start is None:
             return None
-        key_id, needed = header_bytes_needed(start)
-        if needed > len(start):
-            start += self._objects.get(object_id, len(start), needed - len(start)) or b""
-        opener = Opener(object_id, start[:needed], self._keys.get(key_id))
+        opener = Opener(object_id, self._keys.get(key_number(start)))
         with self._lock:
             self._openers[object_id] = opener
             while len(self._openers) > self._config.cached_headers:
@@ -168,11 +164,16 @@ class PayloadStore:
         return opener
 
 
-def _parse(storage_object_id: str) -> tuple[str, int, int]:
+def _place(object_id: str, place: Place) -> str:
+    offset, length, index = place
+    return f"{object_id}:{offset}:{length}:{index}"
+
+
+def _parse(storage_object_id: str) -> tuple[str, Place]:
     try:
-        object_id, offset, length = storage_object_id.rsplit(":", 2)
-        return object_id, int(offset), int(length)
+        object_id, offset, length, index = storage_object_id.rsplit(":", 3)
+        return object_id, (int(offset), int(length), int(index))
     except ValueError:
         raise Permanent(
-            f"{os.path.basename(storage_object_id)!r} is no storage_object_id: object:offset:length"
+            f"{os.path.basename(storage_object_id)!r} is no storage_object_id: object:offset:length:index"
         ) from None

@@ -56,7 +56,7 @@ CREATE TABLE request_metrics (
     estimated_cost       FLOAT,                    -- US dollars
     memory_used          FLOAT,                    -- bytes
     error                TEXT,
-    storage_object_id    VARCHAR(255),             -- object:offset:length in the payload store
+    storage_object_id    VARCHAR(255),             -- object:offset:length:index in the payload store
     -- beyond the specification, in the order of their alignment
     duration             FLOAT NOT NULL,           -- seconds, end to end
     weight               FLOAT NOT NULL DEFAULT 1, -- how many calls this one stands for
