@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from sentinelops_server.storage.prometheus import Prometheus
 
@@ -77,3 +80,26 @@ def test_it_scrapes_answers_comes_back_and_ends(tmp_path: Path, scraped: str) ->
 def test_where_there_is_none_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert not Prometheus(tmp_path, "http://127.0.0.1:1").available
+
+
+OWNER = """
+import sys
+from pathlib import Path
+from sentinelops_server.storage.prometheus import Prometheus
+prometheus = Prometheus(Path(sys.argv[1]), "http://127.0.0.1:1")
+prometheus.start()
+while prometheus.pid is None:
+    pass
+print(prometheus.pid, prometheus.url, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_it_ends_with_a_server_that_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", OWNER, str(tmp_path / "prometheus")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdout is not None
+        pid, url = owner.stdout.readline().split()
+        until(lambda: httpx.get(f"{url}/-/ready").status_code == 200)
+        owner.kill()
+    until(lambda: not psutil.pid_exists(int(pid)) or psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE)
