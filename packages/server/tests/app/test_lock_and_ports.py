@@ -64,8 +64,6 @@ def test_an_address_of_no_interface_is_told() -> None:
 
 
 def test_ipv6_is_understood() -> None:
-    if not socket.has_ipv6:
-        pytest.skip("no IPv6 on this machine")
     try:
         with bind("::1", 0, "--port") as sock:
             assert sock.family == socket.AF_INET6

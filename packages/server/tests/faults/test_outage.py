@@ -80,7 +80,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m,mode=755", "none", folder], check=False)
     if mounted.returncode:
-        pytest.skip("a full disk needs the right to mount one")
+        pytest.skip(
+            "a full disk is mounted for it: run the tests as root, in a container with the capability SYS_ADMIN"
+        )
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
 

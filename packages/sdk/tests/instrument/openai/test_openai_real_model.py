@@ -10,9 +10,8 @@ from typing import Any
 
 import openai
 import pytest
+import xllamacpp
 from openai_support.fake import Spans
-
-xllamacpp = pytest.importorskip("xllamacpp", reason="the environment of the previous major has no model")
 
 
 def _weights() -> str:

@@ -16,7 +16,8 @@ from sqlalchemy.pool import NullPool
 # what a schema is made of; order and object ids left out
 PARTS = {
     "columns": "SELECT table_name, column_name, ordinal_position, data_type, character_maximum_length,"
-    " numeric_precision, numeric_scale, is_nullable, column_default FROM information_schema.columns WHERE table_schema = 'public'",
+    " numeric_precision, numeric_scale, is_nullable, column_default FROM information_schema.columns"
+    " WHERE table_schema = 'public'",
     "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
     "constraints": "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
     " WHERE connamespace = 'public'::regnamespace",
