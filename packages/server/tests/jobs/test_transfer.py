@@ -10,8 +10,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sentinelops_server.access.keys import Keys
 from sentinelops_server.jobs.transfer import LineError, export_lines, import_lines, moment
 from sentinelops_server.model import LLMRequest, LogRecord, Payload, Span, SpanEvent, SpanLink, WriteBatch
+from sentinelops_server.query.prices import add_price, list_prices
+from sentinelops_server.query.views import list_views, save_view
 from sentinelops_server.storage.keys import KeyRing
 from sentinelops_server.storage.payloads import PayloadConfig, PayloadStore
 from sentinelops_server.storage.postgres.database import Database, PostgresConfig
@@ -109,7 +112,9 @@ def test_what_is_exported_is_what_the_other_gives_back(
 
     progress: list[int] = []
     counts = import_lines(*other, lines, lambda: NOW_NS, progress.append)
-    assert counts == {"spans": 2, "new_spans": 2, "requests": 1, "log_records": 2, "new_log_records": 2}
+    assert {name: n for name, n in counts.items() if n} == {
+        "spans": 2, "new_spans": 2, "requests": 1, "log_records": 2, "new_log_records": 2
+    }  # fmt: skip
     assert sum(progress) == 4
     assert [json.loads(line) for line in export_lines(*other, None)] == [json.loads(line) for line in lines]
     rollup = other[0].fetch_one("SELECT requests, prompt_tokens, unpriced FROM rollups WHERE resolution = 1")
@@ -125,6 +130,27 @@ def test_importing_twice_changes_nothing(
     again = import_lines(*other, lines, lambda: NOW_NS)
     assert (again["new_spans"], again["new_log_records"]) == (0, 0)
     assert list(export_lines(*other, None)) == list(export_lines(database, payloads, None))
+
+
+def test_own_prices_and_saved_views_come_along_and_change_nothing_that_is_there(
+    database: Database, payloads: PayloadStore, other: tuple[Database, PayloadStore]
+) -> None:
+    add_price(database, "openai", "gpt-4o", {"input": "2"})
+    add_price(database, "openai", "gpt-4o", {"input": "1.5"}, datetime(2026, 6, 1, tzinfo=UTC))
+    save_view(database, "/requests", "failures", "status=error")
+    Keys(database).create("secret name", ["read"])
+    lines = list(export_lines(database, payloads, None))
+    assert [json.loads(line)["kind"] for line in lines] == ["price", "price", "view"]
+    assert b"secret name" not in b"".join(lines)
+    save_view(other[0], "/requests", "failures", "status=error&range=7d")
+    add_price(other[0], "*", "mine", {"input": "9"})
+    first = import_lines(*other, lines, lambda: NOW_NS)
+    assert {name: n for name, n in first.items() if n} == {"prices": 2, "new_prices": 2, "views": 1}
+    again = import_lines(*other, lines, lambda: NOW_NS)
+    assert (again["new_prices"], again["new_views"]) == (0, 0)
+    own = {(p["model"], p["prices"]["input"], p["valid_from"]) for p in list_prices(other[0])}
+    assert own == {("mine", "9", None), ("gpt-4o", "2", None), ("gpt-4o", "1.5", datetime(2026, 6, 1, tzinfo=UTC))}
+    assert [view["query"] for view in list_views(other[0])] == ["status=error&range=7d"]
 
 
 def test_payloads_can_be_left_out(database: Database, payloads: PayloadStore) -> None:
@@ -155,6 +181,9 @@ def test_an_empty_database_gives_nothing(database: Database, payloads: PayloadSt
         b'{"kind": "spam"}',
         b'{"kind": "span", "span": {"trace_id": "zz"}}',
         b'{"kind": "span", "span": {}}',
+        b'{"kind": "price", "price": {"provider": "openai", "model": "gpt-4o", "prices": {"inptu": 1}}}',
+        b'{"kind": "view", "view": {"page": "/requests", "name": " ", "query": ""}}',
+        b'{"kind": "view"}',
     ],
 )
 def test_a_line_that_cannot_be_read_is_named(database: Database, payloads: PayloadStore, line: bytes) -> None:

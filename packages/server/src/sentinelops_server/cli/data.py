@@ -44,7 +44,7 @@ def export(
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """Write spans, requests, payloads and log records as JSON lines, for another server or for your own tools.
+    """Write spans, requests, payloads, log records, own prices and saved views as JSON lines, for another server.
 
     For example:
 

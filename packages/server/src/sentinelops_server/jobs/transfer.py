@@ -1,6 +1,7 @@
 """Export and import: stored spans out as JSON lines, and back in through the store, which knows what it has.
 
-One line is {"kind": "span", "span": {}, "request": {} or null, "payload": {} or null} or {"kind": "log_record", ...}.
+One line is {"kind": "span", "span": {}, "request": {} or null, "payload": {} or null}, {"kind": "log_record", ...},
+{"kind": "price", "price": {}} or {"kind": "view", "view": {}}.
 Ids are hex, times Unix nanoseconds, costs strings (decimals), as in the dataclasses of `model`.
 """
 
@@ -16,11 +17,14 @@ from typing import Any, TypeVar
 
 import orjson
 
+from sentinelops_server.errors import Malformed
 from sentinelops_server.model import LLMRequest, LogRecord, Payload, Span, SpanEvent, SpanLink, WriteBatch
 from sentinelops_server.storage.payloads import PayloadStore
 from sentinelops_server.storage.postgres.database import Database
 from sentinelops_server.storage.postgres.detail import decode_detail
 from sentinelops_server.storage.postgres.store import Store
+
+from .transfer_choices import CHOICES, Choices, export_choices
 
 __all__ = ["LineError", "export_lines", "import_lines", "moment"]
 
@@ -46,7 +50,7 @@ def moment(text: str | None, now: datetime | None = None) -> datetime | None:
 
 
 def export_lines(database: Database, payloads: PayloadStore | None, since: datetime | None) -> Iterator[bytes]:
-    """Every span with its request and payload, then every log record. Pages by key, so memory stays flat."""
+    """Spans with request and payload, log records, own prices, saved views. Pages by key, so memory stays flat."""
     for span, request in _spans(database, since):
         object_id = span.pop("storage_object_id") or (request or {}).get("storage_object_id")
         content = payloads.get(object_id) if payloads is not None and object_id else None
@@ -57,6 +61,7 @@ def export_lines(database: Database, payloads: PayloadStore | None, since: datet
         object_id = record.pop("storage_object_id")
         content = payloads.get(object_id) if payloads is not None and object_id else None
         yield _dump({"kind": "log_record", "log_record": record, "payload": content})
+    yield from map(_dump, export_choices(database))
 
 
 def _dump(value: dict[str, Any]) -> bytes:
@@ -156,12 +161,13 @@ def import_lines(
     """Store the lines, a thousand at a time; answers how many were read and how many were new. Raises LineError."""
     store = Store(database, payloads)
     counts = {"spans": 0, "new_spans": 0, "requests": 0, "log_records": 0, "new_log_records": 0}
+    choices = Choices(database)
     numbered = enumerate(lines, 1)
     while page := list(islice(numbered, PAGE)):
         batches: dict[tuple[str, bool], WriteBatch] = {}
         for number, line in page:
             if line.strip():
-                _read(batches, now_ns(), number, line)
+                _read(batches, choices, now_ns(), number, line)
         for batch in batches.values():
             result = store.write(batch)
             counts["spans"] += len(batch.spans)
@@ -170,14 +176,17 @@ def import_lines(
             counts["log_records"] += len(batch.log_records)
             counts["new_log_records"] += len(result.new_log_records)
         on_progress(len(page))
-    return counts
+    return counts | choices.counts
 
 
-def _read(batches: dict[tuple[str, bool], WriteBatch], now_ns: int, number: int, line: bytes) -> None:
+def _read(batches: dict[tuple[str, bool], WriteBatch], choices: Choices, now_ns: int, number: int, line: bytes) -> None:
     """Add a line to the batch of its sort. The store gives a payload to the first row of its ids: sorts do not mix."""
     try:
         item = orjson.loads(line)
         kind, content = item["kind"], item.get("payload")
+        if kind in CHOICES:
+            choices.take(kind, item[kind])
+            return
         batch = batches.setdefault((kind, bool(content)), WriteBatch(received_ns=now_ns))
         if kind == "span":
             span = _span_in(item["span"])
@@ -193,7 +202,7 @@ def _read(batches: dict[tuple[str, bool], WriteBatch], now_ns: int, number: int,
             raise ValueError(f"there is no kind {kind!r}")
         if content:
             batch.payloads.append(Payload(*key, content=content))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, Malformed) as error:
         raise LineError(f"line {number} cannot be read: {type(error).__name__}: {error}") from error
 
 
