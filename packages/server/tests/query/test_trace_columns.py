@@ -11,7 +11,6 @@ from sentinelops_server.storage.keys import KeyRing
 from sentinelops_server.storage.payloads import PayloadConfig, PayloadStore
 from sentinelops_server.storage.postgres.database import Database
 from sentinelops_server.storage.postgres.store import Store
-
 from web.seed import populate
 
 

@@ -30,6 +30,7 @@ def front_app(settings: Settings, stores: Stores, line: Line, web: WebConfig) ->
         line.keys,
         line.sessions,
         line.meter,
+        clock=line.now,
         config=settings.api,
         reload_prices=line.prices.reload,
     )
@@ -78,7 +79,9 @@ def _web_deps(settings: Settings, stores: Stores, line: Line, web: WebConfig) ->
         stores.payloads,
         line.keys,
         line.sessions,
+        clock=line.now,
         config=web,
         facts=facts,
         version=installed,
+        reload_prices=line.prices.reload,
     )

@@ -24,6 +24,7 @@ _ROLES = {
     "tool": "tool",
     "function": "tool",
 }
+_LONG_INSTRUCTIONS = 600
 _KNOWN = ("input_messages", "output_messages", "system_instructions")
 _TITLES = {
     "tool_definitions": "Tools offered",
@@ -65,7 +66,7 @@ def conversation(content: Mapping[str, Any] | None) -> list[Message]:
     instructions = content.get("system_instructions")
     if instructions:
         parts = instructions if isinstance(instructions, list) else [instructions]
-        messages.append(Message("system", "system", parts=[_part(p) for p in parts]))
+        messages.append(Message("system", "system", parts=[_folded(p) for p in parts]))
     for key in ("input_messages", "output_messages"):
         value = content.get(key)
         for item in value if isinstance(value, list) else [value] if value else []:
@@ -79,13 +80,24 @@ def _message(item: Any, output: bool) -> Message:
     label = str(item.get("role") or ("assistant" if output else "user"))
     raw = item.get("parts", item.get("content"))
     parts = raw if isinstance(raw, list) else [] if raw is None else [raw]
+    role = _ROLES.get(label.lower(), "other")
     return Message(
-        _ROLES.get(label.lower(), "other"),
+        role,
         str(item.get("name") or label),
         output,
         str(item.get("finish_reason") or ""),
-        [_part(p) for p in parts],
+        [_folded(p) if role == "system" else _part(p) for p in parts],
     )
+
+
+def _folded(part: Any) -> Part:
+    """Long instructions are the same in every call: their beginning is shown, the rest opens."""
+    shown = _part(part)
+    text = part if isinstance(part, str) else part.get("content", part.get("text")) if isinstance(part, Mapping) else ""
+    if shown.kind != "text" or not isinstance(text, str) or len(text) <= _LONG_INSTRUCTIONS:
+        return shown
+    begin = " ".join(text[:400].split())[:120]
+    return Part("text", shown.body, f"{begin}…", f"{len(text):,} characters", folded=True)
 
 
 def _part(part: Any) -> Part:

@@ -48,3 +48,4 @@ class WebDeps:
     config: WebConfig = field(default_factory=WebConfig)
     facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     version: str = ""
+    reload_prices: Callable[[], object] | None = None  # called when own prices have changed

@@ -1,4 +1,4 @@
-"""Who may look: the session cookie of the pages, and the token that keeps other sites from posting in its name."""
+"""Who may look: the session cookie of the pages, or an API key; and the token that keeps other sites from posting."""
 
 from __future__ import annotations
 
@@ -23,17 +23,28 @@ COOKIE = "sentinelops_session"
 
 
 def guard(deps: WebDeps) -> Callable[[Request], None]:
-    """Give a dependency that lets signed-in readers in, and leaves the principal in `request.state.principal`."""
+    """Give a dependency that lets readers in, signed in or with a key; who it is, is in `request.state.principal`."""
 
     def check(request: Request) -> None:
         token = request.cookies.get(COOKIE)
-        if not token:
+        if token:
+            principal = deps.sessions.check(token, "read")
+        elif key := _key_of(request):
+            principal = deps.keys.authenticate(key, "read")
+        else:
             raise Unauthorised("Sign in to see this page.")
-        principal = deps.sessions.check(token)
-        principal.require("read")
         request.state.principal = principal
 
     return check
+
+
+def _key_of(request: Request) -> str:
+    """An API key that came without a cookie, from curl or a script: `X-API-Key: K` or `Authorization: Bearer K`.
+
+    It opens pages to read. A form needs the cookie it was made for, so a key changes nothing here: the API is for that.
+    """
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "").strip()
 
 
 def require_admin(request: Request) -> None:

@@ -160,9 +160,13 @@ def change(now: Number | None, before: Number | None, *, good: str = "down", poi
 
     `points` is for shares: the change is told in percentage points.
     """
-    if now is None or before is None or (float(before) == 0 and not points):
+    if now is None or before is None:
         return Markup(
             '<span class="change none" title="Nothing to compare with in the period before.">no earlier data</span>'
+        )
+    if float(before) == 0 and not points:
+        return Markup('<span class="change none" title="0 in the period before">{}</span>').format(
+            "new" if now else "unchanged"
         )
     moved = (float(now) - float(before)) * 100
     if not points:
@@ -175,6 +179,8 @@ def change(now: Number | None, before: Number | None, *, good: str = "down", poi
     )
     arrow, word = ("▲", "up") if moved > 0 else ("▼", "down")
     unit = " pp" if points else " %"
+    if not points and moved >= 900:  # nobody reads + 2,077,500 %
+        digits, unit = f"×{count(float(now) / float(before))}", ""
     label = f"{word} {digits}{unit}" + ("" if verdict == "same" else f", {verdict}")
     return Markup(
         '<span class="change {}" title="{}"><span aria-hidden="true">{}</span>{}{}<span class="sr"> {}</span></span>'

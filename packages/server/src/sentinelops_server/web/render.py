@@ -14,12 +14,13 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ..query.model_names import models_by_first_seen
 from . import numbers
 from .charts import share_bar
 from .deps import WebDeps
 from .guard import csrf_token
 from .markup import dress, json_tree
-from .palette import colour
+from .palette import Palette
 from .state import PRESETS, View, has_term, iso, read_view, read_zone, term, toggle_term
 from .static import Assets
 
@@ -33,7 +34,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "private, no-cache",
-    "Vary": "Accept-Encoding, Cookie",
+    "Vary": "Accept-Encoding, Cookie, Authorization, X-API-Key",
 }
 
 ROOMS = (
@@ -105,6 +106,7 @@ class Pages:
     def __init__(self, deps: WebDeps) -> None:
         self.deps = deps
         self.assets = Assets()
+        self.palette = Palette(lambda: models_by_first_seen(deps.database))
         env = Environment(
             loader=PackageLoader(__package__, "templates"),
             autoescape=True,
@@ -115,7 +117,7 @@ class Pages:
         )
         env.filters |= {
             "num": numbers.data, "seconds": numbers.seconds, "count": numbers.count, "money": numbers.money,
-            "percent": numbers.percent, "dress": dress, "json_tree": json_tree, "colour": colour,
+            "percent": numbers.percent, "dress": dress, "json_tree": json_tree, "colour": self.palette.colour,
         }  # fmt: skip
         env.globals |= {
             "asset": self.assets.url, "rooms": ROOMS, "presets": PRESETS, "change": numbers.change, "ago": ago,

@@ -9,12 +9,13 @@ from fastapi.responses import Response
 
 from ...query.aggregate import aggregate
 from ...query.filters import parse_filter
+from ...query.prices import list_prices
 from ...query.summary import summary
 from ...query.timeseries import timeseries
 from ..charts import Chart, Frame, Line, bars
-from ..palette import colour
 from ..render import Pages
 from .common import Asked, ask
+from .prices import CLASSES
 
 __all__ = ["routes"]
 
@@ -37,7 +38,8 @@ def routes(pages: Pages) -> APIRouter:
         asked = ask(pages, request)
         by = asked.view.get("by", "model")
         by = by if by in _GROUPS else "model"
-        context = asked.context | {"by": by, "groups": list(_GROUPS), "numbers": None}
+        context = asked.context | {"by": by, "groups": list(_GROUPS), "numbers": None, "rows": [], "unpriced": []}
+        context |= {"own": list_prices(pages.deps.database), "classes": CLASSES}
         return pages.page(request, "costs.html", context | (_content(pages, asked, by) if not asked.error else {}))
 
     return router
@@ -47,7 +49,7 @@ def _content(pages: Pages, asked: Asked, by: str) -> dict[str, Any]:
     database, scope = pages.deps.database, asked.view.scope
     numbers = summary(database, scope, asked.filter, compare=asked.view.compared)
     if not numbers["count"]:
-        return {"numbers": numbers, "empty": True}
+        return {"numbers": numbers, "empty": True, "unpriced": []}
     rows = aggregate(database, scope, _GROUPS[by], _METRICS, asked.filter, "-estimated_cost", 50)
     unpriced = []
     if numbers["unpriced_requests"]:
@@ -62,7 +64,7 @@ def _content(pages: Pages, asked: Asked, by: str) -> dict[str, Any]:
         "rows": rows,
         "most": max((row["estimated_cost"] or 0 for row in rows), default=0),
         "charts": [_by_model(pages, asked), _classes(pages, asked)],
-        "unpriced": unpriced,
+        "unpriced": [row | {"fixable": row["unknown_usage_requests"] < row["count"]} for row in unpriced],
     }
 
 
@@ -72,7 +74,11 @@ def _by_model(pages: Pages, asked: Asked) -> Chart:
     ranked = sorted(found["series"], key=lambda s: -sum(v or 0 for v in s["values"]["estimated_cost"]))
     ranked = [s for s in ranked if any(s["values"]["estimated_cost"])]
     series = [
-        Line(s["labels"]["model"] or "unknown", colour(s["labels"]["model"] or ""), s["values"]["estimated_cost"])
+        Line(
+            s["labels"]["model"] or "unknown",
+            pages.palette.colour(s["labels"]["model"] or ""),
+            s["values"]["estimated_cost"],
+        )
         for s in ranked[:7]
     ]
     if len(ranked) > 7:

@@ -9,9 +9,9 @@ from fastapi.responses import Response
 
 from ...query.aggregate import aggregate
 from ...query.requests import find_requests
+from ...query.summary import summary
 from ...query.timeseries import timeseries
 from ..charts import Chart, Frame, Line, lines
-from ..palette import colour
 from ..render import Pages
 from .common import Asked, ask
 from .overview import filled
@@ -61,7 +61,8 @@ def _content(pages: Pages, asked: Asked, by: str) -> dict[str, Any]:
         spent, tokens = row["sum_duration_seconds"], row["completion_tokens"]
         row["tokens_per_second"] = tokens / spent if spent and tokens else None
     slowest = find_requests(database, None, scope, asked.filter, "-duration_seconds", limit=12).requests if rows else []
-    return {"rows": rows, "slowest": slowest, "charts": _charts(pages, asked) if rows else []}
+    numbers = summary(database, scope, asked.filter, compare=asked.view.compared) if rows else None
+    return {"numbers": numbers, "rows": rows, "slowest": slowest, "charts": _charts(pages, asked) if rows else []}
 
 
 def _charts(pages: Pages, asked: Asked) -> list[Chart]:
@@ -79,7 +80,7 @@ def _charts(pages: Pages, asked: Asked) -> list[Chart]:
     latency = [Line(p, c, value[f"{p}_duration_seconds"]) for p, c in (("p50", "p50"), ("p90", "p95"), ("p99", "p99"))]
     first = [Line(p, p, value[f"{p}_time_to_first_token_seconds"]) for p in ("p50", "p95")]
     by_model = [
-        Line(name, colour(name), s["values"]["p95_duration_seconds"])
+        Line(name, pages.palette.colour(name), s["values"]["p95_duration_seconds"])
         for s in loudest
         for name in [s["labels"]["model"] or "unknown"]
     ]

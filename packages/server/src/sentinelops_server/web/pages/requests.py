@@ -9,8 +9,9 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from ...errors import Malformed, NotFound
+from ...query.aggregate import aggregate
 from ...query.catalog import Facet, facets
-from ...query.filters import REQUEST_FIELDS
+from ...query.filters import REQUEST_FIELDS, Filter, parse_filter
 from ...query.requests import find_requests, get_request
 from ...query.scope import Scope, TimeRange, parse_time
 from ...query.shapes import RequestDetail, RequestPage
@@ -37,6 +38,8 @@ FACETS = {
     "tags": "Tag",
 }
 _AT_ONCE = 5
+_IN_ROLLUPS = frozenset({"provider", "model", "application", "environment", "status"})
+_NEAR = timedelta(hours=6)  # how far the next of a list by time may be
 _TAIL_LOOKS_BACK = timedelta(minutes=2)  # a call is listed by its start and arrives at its end
 
 
@@ -67,7 +70,7 @@ def _lists(pages: Pages) -> APIRouter:
             "page": found,
             "longest": max((row["duration_seconds"] for row in found.requests), default=0),
             "sort": _sort(asked),
-            "facets": _facets(pages, asked),
+            "facets": [] if asked.view.get("facets") == "off" else _facets(pages, asked),
             "views": list_views(pages.deps.database, "requests"),
             "fields": sorted(REQUEST_FIELDS),
             "params": dict(request.query_params),
@@ -104,11 +107,22 @@ def _lists(pages: Pages) -> APIRouter:
 
 def _facets(pages: Pages, asked: Asked) -> list[tuple[str, str, list[Facet] | None]]:
     """Give (field, title, values) of the facet column; None for values that are looked up when they are opened."""
-    database, scope = pages.deps.database, asked.view.scope
     return [
-        (name, title, facets(database, name, scope, limit=8) if index < _AT_ONCE else None)
+        (name, title, _values(pages, asked, name) if index < _AT_ONCE else None)
         for index, (name, title) in enumerate(FACETS.items())
     ]
+
+
+def _values(pages: Pages, asked: Asked, name: str) -> list[Facet]:
+    """Count the values of a field: within the search when rollups can answer that, which is cheap, else of the range.
+
+    A field that the search names has all its values, so that another one can be chosen.
+    """
+    database, scope, search = pages.deps.database, asked.view.scope, asked.filter
+    if search is None or search.text or not search.fields <= _IN_ROLLUPS or name in search.fields:
+        return facets(database, name, scope, limit=8)
+    rows = aggregate(database, scope, [name], ["count"], search, "-count", limit=8)
+    return [Facet(value=row[name], count=row["count"]) for row in rows if row[name] is not None]
 
 
 def _sort(asked: Asked) -> str:
@@ -175,23 +189,44 @@ def _number(value: Any) -> float | None:
 
 
 def _neighbours(pages: Pages, request: Request, detail: RequestDetail) -> tuple[str | None, str | None]:
-    """Give the next newer and next older request of the list that this one was opened from."""
+    """Give the one before and the one after in the list that this request was opened from, in its order.
+
+    None where there is none, where the search is of full text (that would read payloads), or where the list is
+    ordered by what is unknown of this request.
+    """
     asked = ask(pages, request)
-    here, database = detail["timestamp"], pages.deps.database
     if asked.error or (asked.filter and asked.filter.text):
         return None, None
-    scope, found = asked.view.scope, list[str | None]()
-    window = timedelta(hours=6)
-    for order, start, end in (
-        ("timestamp", here, min(scope.range.end, here + window)),
-        ("-timestamp", max(scope.range.start, here - window), here + timedelta(microseconds=1)),
-    ):
+    order = _sort(asked)
+    name = order.lstrip("-")
+    against = name if order.startswith("-") else f"-{name}"
+    if name == "timestamp":
+        return _beside(pages, asked, detail, against), _beside(pages, asked, detail, order)
+    value = {field: number for field, number in detail.items() if field == name}.get(name)
+    if value is None:
+        return None, None
+    before, after = (
+        _beside(pages, asked, detail, one, parse_filter({"field": name, "op": op, "value": value}))
+        for one, op in ((against, "gte" if order.startswith("-") else "lte"),
+                        (order, "lte" if order.startswith("-") else "gte"))
+    )  # fmt: skip
+    return before, after
+
+
+def _beside(pages: Pages, asked: Asked, detail: RequestDetail, order: str, bound: Filter | None = None) -> str | None:
+    """Give what follows this request in `order`, among the first 20 from it on."""
+    scope, here = asked.view.scope, detail["timestamp"]
+    span = scope.range
+    if bound is None:
+        later = order == "timestamp"
+        start = here if later else max(span.start, here - _NEAR)
+        end = min(span.end, here + _NEAR) if later else here + timedelta(microseconds=1)
         if start >= end:
-            found.append(None)
-            continue
-        near = Scope(TimeRange(start, end), scope.application, scope.environment)
-        rows = find_requests(database, None, near, asked.filter, order, limit=20).requests
-        ids = [row["request_id"] for row in rows]
-        place = ids.index(detail["request_id"]) + 1 if detail["request_id"] in ids else 0
-        found.append(ids[place] if place < len(ids) else None)
-    return found[0], found[1]
+            return None
+        span = TimeRange(start, end)
+    wanted = bound & asked.filter if bound else asked.filter
+    near = Scope(span, scope.application, scope.environment)
+    rows = find_requests(pages.deps.database, None, near, wanted, order, limit=20).requests
+    ids = [row["request_id"] for row in rows]
+    place = ids.index(detail["request_id"]) + 1 if detail["request_id"] in ids else 0
+    return ids[place] if place < len(ids) else None

@@ -32,9 +32,10 @@ def routes(pages: Pages) -> APIRouter:
         found = get_session(pages.deps.database, session_id)
         if found is None:
             raise NotFound(f"There is no session {session_id[:80]!r}, or retention has deleted it.")
-        turns, spent = [], 0.0
+        turns, spent = [], None
         for row in found["requests"]:
-            spent += row["estimated_cost"] or 0
+            if row["estimated_cost"] is not None:
+                spent = (spent or 0.0) + row["estimated_cost"]
             turns.append((row, spent))
         longest = max((row["duration_seconds"] for row in found["requests"]), default=0)
         return pages.page(

@@ -204,6 +204,24 @@ finder?.addEventListener("submit", (event) => {
   document.querySelector("#says").textContent = "No span has this name";
 });
 
+// the tree is as wide as it was last made, by the grip in its head or its arrow keys
+const grip = document.querySelector("[data-grip]"), fall = grip.closest(".fall");
+function widen(percent) {
+  const width = Math.round(Math.max(20, Math.min(75, percent)));
+  fall.style.setProperty("--tree", `${width}%`);
+  grip.setAttribute("aria-valuenow", width);
+  try { localStorage.setItem("tree", width); } catch { /* storage is off: as wide as the style sheet says */ }
+}
+let kept = null;
+try { kept = Number(localStorage.getItem("tree")); } catch { /* as above */ }
+if (kept && innerWidth > 760) widen(kept);
+grip.addEventListener("pointerdown", (event) => { grip.setPointerCapture(event.pointerId); event.preventDefault(); });
+grip.addEventListener("pointermove", (event) => { if (grip.hasPointerCapture(event.pointerId)) { const box = fall.getBoundingClientRect(); widen((event.clientX - box.left + 6) / box.width * 100); } });
+grip.addEventListener("keydown", (event) => {
+  const by = { ArrowLeft: -3, ArrowRight: 3 }[event.key];
+  if (by) { event.preventDefault(); event.stopPropagation(); widen(Number(grip.getAttribute("aria-valuenow")) + by); }
+});
+
 const initial = spacer.querySelector("[aria-selected='true']");
 const scrolled = view.scrollTop;
 layout();
