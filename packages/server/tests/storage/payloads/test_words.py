@@ -37,7 +37,4 @@ def test_the_texts_of_a_payload() -> None:
 def test_filters_that_are_stored_stay_readable() -> None:
     assert {mask.bit_count() for mask in MASKS} == {4}
     assert (MASKS[0], MASKS[4095]) == (18014676608614400, 72057594042126340)
-    assert (
-        bloom({b"red"}).hex()
-        == "00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000a00040080"
-    )
+    assert bloom({b"red"}).hex() == "0" * 119 + "a00040080"
