@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
@@ -54,7 +55,8 @@ def test_it_runs_below_closed_folders_and_leaves_them_closed(server: EmbeddedPos
     url = server.start()
     assert server.alive()
     assert modes(folder) == before
-    assert [stat.S_IMODE((folder / name).stat().st_mode) for name in ("", "postgres", "run")] == [0o700] * 3
+    sockets = Path(parse_qs(urlsplit(url).query)["host"][0])  # elsewhere when the folder's path is too long for a socket
+    assert [stat.S_IMODE(one.stat().st_mode) for one in (folder, folder / "postgres", sockets)] == [0o700] * 3
     assert stat.S_IMODE((folder / "postgres-passwords.json").stat().st_mode) == 0o600
     with psycopg.connect(url) as connection:
         row = connection.execute(
