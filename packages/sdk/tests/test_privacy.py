@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import pytest
@@ -80,6 +81,26 @@ def test_finding_by_literals_agrees_with_searching_everything() -> None:
         assert set(quick) == set(slow), detector.name
 
 
+PROSE = "Dear all, the re-run of 12 March: 3.5 of 10 were done - see step_two. Note: well-known words are unaffected; "
+
+
+def test_the_first_look_lets_nothing_slip() -> None:
+    """Random text of the very pieces the detectors are made of: with and without the first look, the same is found."""
+    chance = random.Random(7)
+    pieces = [word for detector in DETECTORS for word in detector.literals]
+    pieces += [text for _, text in PRIVATE] + ["aB3dE5fG7h", "0123456789abcdefABCDEF", "=> '", ': "', "Token", "PASSWORD"]
+    pieces += [*" -_.:=@/7x", "\n", "é", "İ", "12", "GB29", "apiKey=", "BeArEr ", "::"]
+    for _ in range(6_000):
+        text = "".join(chance.choice(pieces) for _ in range(chance.randint(1, 12)))
+        assert find(text) == find(text, list(DETECTORS)), text
+    for _, text in PRIVATE:
+        assert find(PROSE + text + " " + PROSE) == find(PROSE + text + " " + PROSE, list(DETECTORS))
+
+
+def test_ordinary_prose_is_not_looked_at_twice() -> None:
+    assert privacy.possible(PROSE * 20) == []
+
+
 HOSTILE = [
     "a", "1", "-", "@", "a@", "a.", "1 ", "1.", "eyJ", "eyJaaaaaaaa.", "-eyJaaaaaaaaa.", "sk-", "sk-a-", "://", "a://", "a://b:",
     "a://b:c@", ":", "a:", "::", "DE89 ", "4 ", "(1", "+1", "password", "password=", "token: ", "bearer ", "bearer a", "xox",
@@ -95,9 +116,9 @@ def test_time_is_linear_in_hostile_text(unit: str) -> None:
         text = (unit * (length // len(unit) + 1))[:length]
         best = float("inf")
         for _ in range(3):
-            began = time.perf_counter()
+            began = time.thread_time()  # not of the clock: others use this machine too
             find(text)
-            best = min(best, time.perf_counter() - began)
+            best = min(best, time.thread_time() - began)
         return best
 
     short = max(seconds(8_000), 0.0002)
@@ -105,7 +126,8 @@ def test_time_is_linear_in_hostile_text(unit: str) -> None:
 
 
 def test_every_detector_is_valid_re2_and_named_once() -> None:
-    re2 = pytest.importorskip("re2")
+    import re2
+
     for detector in DETECTORS:
         assert re2.compile(detector.pattern) is not None
     assert len({detector.name for detector in DETECTORS}) == len(DETECTORS)

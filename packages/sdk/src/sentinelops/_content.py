@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from json.encoder import encode_basestring
 from typing import Any
 
 from . import privacy, semconv
@@ -23,6 +24,7 @@ CONTENT_ATTRIBUTES = frozenset(
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}\Z")
 _BLOB_KEYS = ("data", "b64_json", "content", "file_data", "image_base64", "bytes")
 _MIME_KEYS = ("mime_type", "media_type", "mimeType", "mediaType", "format", "input_format")
+_MIME_NAMES = frozenset(_MIME_KEYS)
 _PLAIN = frozenset({"role", "type", "id", "finish_reason"})  # words of the format, not of the people
 _MARGIN = 512  # characters looked at beyond the limit, so that a secret on the border is seen whole
 _DEPTH = 32
@@ -96,7 +98,7 @@ class ContentPolicy:
             if key not in CONTENT_ATTRIBUTES:
                 ready[key] = value
             elif self.mode != "off":
-                ready[key] = dumps(cleaner.messages(value))
+                ready[key] = cleaner.json(value)
         if cleaner.truncated:
             ready[semconv.CONTENT_TRUNCATED] = cleaner.truncated
         for kind, count in cleaner.redactions.items():
@@ -111,11 +113,15 @@ class ContentPolicy:
 
 def dumps(value: Any) -> str:
     """JSON, characters as they are; what JSON does not know is named by its type."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_unknown)
+    return _encode(value)
 
 
 def _unknown(value: Any) -> str:
     return f"<{type(value).__module__}.{type(value).__qualname__}>"
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_unknown).encode
+_TEXT_KEYS = frozenset({"type", "content"})
 
 
 class _Cleaner:
@@ -131,12 +137,48 @@ class _Cleaner:
         self.truncated = 0
         self.redactions: dict[str, int] = {}
 
-    def messages(self, value: Any) -> Any:
-        """A list of messages, each with its own budget of characters; anything else is one message."""
+    def json(self, value: Any) -> str:
+        """A list of messages, each with its own budget of characters; anything else is one message. As JSON."""
         self._items = 0
-        if isinstance(value, list | tuple):
-            return [self._message(item) for item in value]
-        return self._message(value)
+        if not isinstance(value, list | tuple):
+            return dumps(self._message(value))
+        return "[" + ",".join([self._text_message(item) or dumps(self._message(item)) for item in value]) + "]"
+
+    def _text_message(self, value: Any) -> str | None:
+        """The message that nearly all are, a role and texts, by the shortest way; None: it is another."""
+        if type(value) is not dict:
+            return None
+        parts = value.get("parts")
+        if type(parts) is not list or self._items + len(parts) + 2 > _ITEMS:
+            return None
+        for part in parts:
+            if (
+                type(part) is not dict
+                or part.keys() != _TEXT_KEYS
+                or part["type"] != "text"
+                or type(part["content"]) is not str
+            ):
+                return None
+        for key, item in value.items():
+            if key != "parts" and (key not in _PLAIN or not (item is None or (type(item) is str and len(item) <= 64))):
+                return None
+        self._items += len(parts) + 2
+        self._budget = self._policy.max_chars
+        return self._write_text_message(value, parts)
+
+    def _write_text_message(self, value: dict[str, Any], parts: list[dict[str, Any]]) -> str:
+        written: list[str] = []
+        for part in parts:
+            text = self._string(part["content"])
+            quoted = encode_basestring(text) if type(text) is str else dumps(text)
+            written.append(f'{{"type":"text","content":{quoted}}}')
+        fields: list[str] = []
+        for key, item in value.items():
+            if key == "parts":
+                fields.append(f'"parts":[{",".join(written)}]')
+            else:
+                fields.append(f'"{key}":{"null" if item is None else encode_basestring(item)}')
+        return f"{{{','.join(fields)}}}"
 
     def _message(self, value: Any) -> Any:
         self._budget = self._policy.max_chars
@@ -175,12 +217,14 @@ class _Cleaner:
         return _unknown(value) if not isinstance(value, int | float) else float(value)
 
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> Any:
-        mime = next((value[key] for key in _MIME_KEYS if isinstance(value.get(key), str)), None)
+        mime = None
+        if not _MIME_NAMES.isdisjoint(value):
+            mime = next((value[key] for key in _MIME_KEYS if isinstance(value.get(key), str)), None)
         cleaned: dict[str, Any] = {}
         for key, given in value.items():
             name = key if type(key) is str else str(key)
             item = _parsed(given) if name == "arguments" and type(given) is str else given
-            if mime is not None and name in _BLOB_KEYS and _is_encoded(item, 64):
+            if mime is not None and name in _BLOB_KEYS and _is_encoded(item, 64, named=True):
                 cleaned |= blob(item, mime if "/" in mime else f"audio/{mime}")
             elif name in _PLAIN and type(item) is str and len(item) <= 64:
                 cleaned[name] = item
@@ -209,8 +253,11 @@ class _Cleaner:
         return text
 
 
-def _is_encoded(value: Any, least: int) -> bool:
-    """Whether this is a long base64 text: its beginning and its end are enough to tell, no prose looks like it."""
+def _is_encoded(value: Any, least: int, *, named: bool = False) -> bool:
+    """Whether this is a long base64 text: its beginning and its end are enough to tell, no prose looks like it.
+
+    named: its type stands beside it, so it may be as monotonous as silence is ("AAAA...").
+    """
     if isinstance(value, bytes | bytearray):
         return True
     if not isinstance(value, str) or len(value) < least:
@@ -218,7 +265,9 @@ def _is_encoded(value: Any, least: int) -> bool:
     if value.startswith("data:"):
         return ";base64," in value[:128]
     head = value[:least]
-    return _BASE64.match(head) is not None and _BASE64.match(value[-64:]) is not None and len(set(head)) > 12
+    if _BASE64.match(head) is None or _BASE64.match(value[-64:]) is None:
+        return False
+    return named or len(set(head)) > 12
 
 
 def _parsed(text: str) -> Any:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ._runtime import Pending, Resolved
 
 SCOPE_NAME = "sentinelops"
+_GIVE_WAY_SECONDS = 0.0002
 
 
 class Exporter:
@@ -210,7 +211,8 @@ class Exporter:
             return self._queue.take(self._config.max_batch_spans, time.monotonic())
 
     def _encode(self, items: list[Item]) -> None:
-        """Resolve and encode, giving way to the host's threads after each span: a batch may not hold the GIL."""
+        """Resolve and encode, giving way to the host's threads now and then: a batch may not hold the GIL."""
+        gave_way = time.monotonic()
         spans: list[tuple[ReadableSpan, Resolved | None]] = []
         for item in items:
             resolved = None
@@ -221,7 +223,9 @@ class Exporter:
                     swallow("resolve", failure)
             spans.append((item.span, resolved))
             self._measure(item.span, resolved)
-            time.sleep(0)
+            if time.monotonic() - gave_way > _GIVE_WAY_SECONDS:
+                time.sleep(0)
+                gave_way = time.monotonic()
         try:
             body, encoded, failed = self._encoder.encode(spans)
             packed = self._compressed(body)

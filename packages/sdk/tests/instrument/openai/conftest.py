@@ -56,6 +56,8 @@ def sink(receiver: Sink, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
     instrument("openai")
     yield receiver
     uninstrument("openai")
+    _watch._end_all()  # what a test broke may have left open
+    _watch._live.clear()
     _configure.shutdown()
 
 

@@ -112,14 +112,19 @@ def test_streams_let_go_are_ended_and_leave_nothing(
 def test_hundreds_of_abandoned_streams_leave_memory_flat(client: openai.OpenAI, sink: Any, spans: Spans) -> None:
     def held_after(count: int) -> int:
         """Bytes allocated in our files and still held."""
-        for _ in range(count):
+        for number in range(count):
             break_off(open_stream(client))
+            if number % 10 == 9:
+                gc.collect()
         spans(count)
         sink.spans.clear()
         gc.collect()
         ours = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*/src/sentinelops/*")])
         return sum(trace.size for trace in ours.traces)
 
+    # httpcore takes a lock that is not reentrant; a collection inside it that closes a forgotten stream, as the client
+    # of major 2 has it, waits for itself for ever, with us or without
+    gc.disable()
     tracemalloc.start()
     try:
         held_after(50)
@@ -127,6 +132,7 @@ def test_hundreds_of_abandoned_streams_leave_memory_flat(client: openai.OpenAI, 
         after = held_after(400)
     finally:
         tracemalloc.stop()
+        gc.enable()
     assert after - before < 20_000  # 50 bytes for each
     assert _watch.live_count() == 0
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ... import privacy
 from ... import semconv as s
 from . import _chat, _responses
-from ._provider import refine
+from ._provider import refine, telling
 from ._streams import EDGE_BYTES, Passage, loads_or_none
 from ._usage import inference_seconds, scavenged, usage_attributes
 
@@ -28,7 +28,7 @@ _REQUEST: dict[str, str] = {
     "service_tier": s.OPENAI_REQUEST_SERVICE_TIER,
     "previous_response_id": s.REQUEST_PREVIOUS_RESPONSE_ID,
 }
-_DOUBLES = ("temperature", "top_p", "frequency_penalty", "presence_penalty")
+_DOUBLES = frozenset(("temperature", "top_p", "frequency_penalty", "presence_penalty"))
 _API_TYPES = {"chat_completions": "chat_completions", "responses": "responses"}
 
 
@@ -62,6 +62,7 @@ def describe(record: CallRecord) -> dict[str, Any]:
     if not isinstance(answer, Answer):
         return {}
     request = record.request
+    answer.headers = telling(answer.headers)
     body, outcome = _settled(answer, record)
     attributes: dict[str, Any] = {
         s.OPENAI_API_TYPE: _API_TYPES.get(answer.api),
@@ -70,8 +71,7 @@ def describe(record: CallRecord) -> dict[str, Any]:
         s.HTTP_STATUS: answer.status,
         s.OUTCOME: outcome,
     }
-    attributes.update(_request_attributes(request))
-    attributes.update(_metadata(request, user_known=answer.user_known))
+    attributes.update(_request_attributes(request, user_known=answer.user_known))
     attributes.update(_error_attributes(record, answer))
     attributes.update(_response_attributes(record, answer, body))
     if answer.api == "responses":
@@ -109,41 +109,74 @@ def _whole(answer: Answer) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _request_attributes(request: Mapping[str, Any]) -> dict[str, Any]:
+def _request_attributes(request: Mapping[str, Any], *, user_known: bool) -> dict[str, Any]:
+    """What the request says besides its messages. Most say little: only what is there is looked at."""
     out: dict[str, Any] = {}
-    for name, key in _REQUEST.items():
-        value = request.get(name)
-        if isinstance(value, str | int | float):
-            out[key] = float(value) if name in _DOUBLES and not isinstance(value, str) else value
-    for name in ("max_completion_tokens", "max_output_tokens", "max_tokens"):
-        if isinstance(request.get(name), int):
-            out[s.REQUEST_MAX_TOKENS] = request[name]
-            break
-    count = request.get("n")
-    if isinstance(count, int) and count != 1:
-        out[s.REQUEST_CHOICE_COUNT] = count
-    stop = request.get("stop")
-    if stop:
-        out[s.REQUEST_STOP_SEQUENCES] = [stop] if isinstance(stop, str) else [str(item) for item in stop]
-    if isinstance(request.get("encoding_format"), str):
-        out[s.REQUEST_ENCODING_FORMATS] = [request["encoding_format"]]
-    out[s.REQUEST_REASONING_LEVEL] = request.get("reasoning_effort") or _get(request, "reasoning", "effort")
-    out[s.OUTPUT_TYPE] = _output_type(request)
-    conversation = request.get("conversation")
-    out[s.CONVERSATION_ID] = conversation if isinstance(conversation, str) else _get(request, "conversation", "id")
-    return out
-
-
-def _metadata(request: Mapping[str, Any], *, user_known: bool) -> dict[str, Any]:
-    out: dict[str, Any] = {}
+    for name, value in request.items():
+        if value is None:
+            continue
+        if name in _REQUEST:
+            if isinstance(value, _PLAIN):
+                out[_REQUEST[name]] = float(value) if name in _DOUBLES and not isinstance(value, str) else value
+        elif name in _SPECIAL:
+            _SPECIAL[name](value, out)
+    if "modalities" in request or "response_format" in request or "text" in request:
+        out[s.OUTPUT_TYPE] = _output_type(request)
     user = request.get("safety_identifier") or request.get("user")
     if isinstance(user, str) and not user_known:
         out[s.USER_ID] = user
-    metadata = request.get("metadata")
-    if isinstance(metadata, Mapping):
-        for key, value in metadata.items():
-            out[s.METADATA_PREFIX + str(key)] = value if isinstance(value, str | int | float) else str(value)
+    for name in _LIMITS:
+        if isinstance(request.get(name), int):
+            out[s.REQUEST_MAX_TOKENS] = request[name]
+            break
     return out
+
+
+def _choice_count(value: Any, out: dict[str, Any]) -> None:
+    if isinstance(value, int) and value != 1:
+        out[s.REQUEST_CHOICE_COUNT] = value
+
+
+def _stop(value: Any, out: dict[str, Any]) -> None:
+    if value:
+        out[s.REQUEST_STOP_SEQUENCES] = [value] if isinstance(value, str) else [str(item) for item in value]
+
+
+def _encoding_format(value: Any, out: dict[str, Any]) -> None:
+    if isinstance(value, str):
+        out[s.REQUEST_ENCODING_FORMATS] = [value]
+
+
+def _reasoning_effort(value: Any, out: dict[str, Any]) -> None:
+    if value:
+        out[s.REQUEST_REASONING_LEVEL] = value
+
+
+def _reasoning(value: Any, out: dict[str, Any]) -> None:
+    out.setdefault(s.REQUEST_REASONING_LEVEL, _get(value, "effort"))
+
+
+def _conversation(value: Any, out: dict[str, Any]) -> None:
+    out[s.CONVERSATION_ID] = value if isinstance(value, str) else _get(value, "id")
+
+
+def _metadata(value: Any, out: dict[str, Any]) -> None:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            out[s.METADATA_PREFIX + str(key)] = item if isinstance(item, _PLAIN) else str(item)
+
+
+_PLAIN = (str, int, float)
+_LIMITS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
+_SPECIAL: dict[str, Callable[[Any, dict[str, Any]], None]] = {
+    "n": _choice_count,
+    "stop": _stop,
+    "encoding_format": _encoding_format,
+    "reasoning_effort": _reasoning_effort,
+    "reasoning": _reasoning,
+    "conversation": _conversation,
+    "metadata": _metadata,
+}
 
 
 def _output_type(request: Mapping[str, Any]) -> str | None:
@@ -177,6 +210,7 @@ def _error_attributes(record: CallRecord, answer: Answer) -> dict[str, Any]:
     response = getattr(error, "response", None)
     headers = getattr(response, "headers", None)
     if headers is not None:
+        headers = telling(headers)
         if answer.headers is None:
             answer.headers = headers
         out[s.PROVIDER] = refine(record.provider, headers, None)
@@ -210,7 +244,7 @@ def _response_attributes(record: CallRecord, answer: Answer, body: Mapping[str, 
         s.INFERENCE_DURATION_SECONDS: None if fetched else inference_seconds(headers, body),
         s.RESPONSE_STATUS: body.get("status"),
     }
-    out = {key: value for key, value in out.items() if isinstance(value, str | int | float)}
+    out = {key: value for key, value in out.items() if isinstance(value, _PLAIN)}
     if not fetched or _settles_background(body):
         out.update(usage_attributes(body))
     error = body.get("error")

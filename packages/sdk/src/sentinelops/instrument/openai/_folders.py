@@ -130,6 +130,13 @@ class ChatFolder(_Base):
             if choice.get("usage"):
                 self._top["usage"] = choice["usage"]
 
+    def more(self, index: int, text: str) -> None:
+        """Letters of chunks that say nothing else."""
+        held = self._choices.get(index)
+        if held is None:
+            held = self._choices[index] = _Choice()
+        held.texts["content"].add(text)
+
     def _only_text(self, data: dict[str, Any]) -> bool:
         """Take the chunk that nearly all are, a few more letters, by the shortest way."""
         choices = data.get("choices")

@@ -49,6 +49,7 @@ _HOSTS: tuple[tuple[str, str], ...] = (
 )
 # Where nothing but the port speaks: the default port of the servers people run themselves.
 _PORTS: dict[int, str] = {11434: "ollama", 1234: "lmstudio", 30000: "sglang"}
+_UNSURE = frozenset((UNKNOWN, *_PORTS.values()))
 _BEDROCK = re.compile(r"^bedrock(?:-runtime|-mantle)?(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com|api\.aws)(?:\.cn)?$")
 _LLAMA_CPP_FINGERPRINT = re.compile(r"^b\d{3,}-[0-9a-f]+$")
 
@@ -97,9 +98,32 @@ def provider_of(host: str | None, port: int | None) -> str:
 
 def refine(provider: str, headers: Mapping[str, str] | None, body: Mapping[str, Any] | None) -> str:
     """Ask the answer itself, where the address said nothing or only a port."""
-    if provider != UNKNOWN and provider not in _PORTS.values():
+    if provider not in _UNSURE:
         return provider
     return _by_headers(headers or {}) or _by_body(body or {}) or provider
+
+
+# the headers that are read, of all that come
+_TELLING = {
+    name.encode(): name
+    for name in (
+        "server", "apim-request-id", "x-ms-deployment-name", "openai-version", "openai-processing-ms", "x-request-id",
+        "request-id",
+    )
+}  # fmt: skip
+
+
+def telling(headers: Any) -> Mapping[str, str] | None:
+    """The few headers that say something, as a dict: each look into the client's own costs more than all of this."""
+    raw = getattr(headers, "raw", None)
+    if raw is None:
+        return headers  # type: ignore[no-any-return]
+    found: dict[str, str] = {}
+    for name, value in raw:
+        known = _TELLING.get(name) or _TELLING.get(name.lower())
+        if known is not None:
+            found[known] = value.decode("latin-1")
+    return found
 
 
 def _by_headers(headers: Mapping[str, str]) -> str | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from ..._guard import swallow
+from ._repeats import PADDING, Repeats
 
 FOLD_BYTES = 256 * 1024
 # What one answer may hold of text; beyond it only its length is known. Usage and finish reasons are always kept.
@@ -54,10 +55,21 @@ class Passage:
     complete: bool, the host read to the very end. overflow: bool, pieces in the middle are gone (never of a stream).
     """
 
-    __slots__ = ("_events", "_first", "_first_token", "_pieces", "_rest", "_size", "complete", "folder", "overflow")
+    __slots__ = (
+        "_first",
+        "_first_token",
+        "_pieces",
+        "_repeats",
+        "_rest",
+        "_size",
+        "complete",
+        "folder",
+        "overflow",
+    )
 
     def __init__(self, folder: Folder | None, first: Callable[[bytes], object] | None, first_token: Any) -> None:
         self.folder = folder
+        self._repeats = Repeats(loads) if hasattr(folder, "more") else None
         self.complete = False
         self.overflow = False
         self._first = first
@@ -96,10 +108,47 @@ class Passage:
     def _feed(self, more: bytes) -> None:
         assert self.folder is not None
         data = self._rest + more
+        if self._repeats is not None and b"\r" not in data:
+            whole = data.rfind(b"\n\n") + 2 if b"\n\n" in data else 0
+            self._rest = data[whole:]
+            self._with_repeats(data[:whole], self._repeats)
+            return
         blocks = _EVENT_END.split(data) if b"\r" in data else data.split(b"\n\n")
         self._rest = blocks.pop()
+        self._events(blocks)
+
+    def _events(self, blocks: list[bytes]) -> None:
+        assert self.folder is not None
         for event in _parsed(blocks):
             self.folder.event(event)
+
+    def _with_repeats(self, data: bytes, repeats: Repeats) -> None:
+        """In order; of the chunks that only add letters all at once, and none of them parsed."""
+        if b'"obfuscation"' in data:
+            data = PADDING.sub(b"", data)
+        others: list[bytes] = []
+        position = 0
+        while position < len(data):
+            if repeats.before and data.startswith(repeats.before, position):
+                length, text, chunks = repeats.run(data, position)
+                if length:
+                    self._events(others)
+                    others = []
+                    if text is None:
+                        self._events(chunks)
+                    else:
+                        self.folder.more(repeats.index, text)  # type: ignore[union-attr]
+                    position += length
+                    continue
+            end = data.index(b"\n\n", position)
+            block = data[position:end]
+            position = end + 2
+            others.append(block)
+            if repeats.learnable(block):
+                self._events(others)
+                others = []
+                repeats.learn(block, loads_or_none(_data_of(block)))
+        self._events(others)
 
     def settle(self) -> bytes:
         """No more will come. The bytes of an answer that is not a stream; of a stream, see `folder`."""

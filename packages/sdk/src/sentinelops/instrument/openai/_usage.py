@@ -9,45 +9,41 @@ from typing import Any
 from ... import semconv as s
 from ._streams import loads_or_none
 
-# (attribute, paths below `usage`): the first that holds a number counts. Unknown stays unknown: no zero is made up.
-_COUNTS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
-    (s.USAGE_INPUT_TOKENS, (("prompt_tokens",), ("input_tokens",))),
-    (s.USAGE_OUTPUT_TOKENS, (("completion_tokens",), ("output_tokens",))),
-    (
-        s.USAGE_CACHE_READ_TOKENS,
-        (
-            ("prompt_tokens_details", "cached_tokens"),
-            ("input_tokens_details", "cached_tokens"),
-            ("prompt_cache_hit_tokens",),  # DeepSeek
-            ("cached_tokens",),  # Moonshot
-        ),
-    ),
-    (
-        s.USAGE_CACHE_WRITE_TOKENS,
-        (("prompt_tokens_details", "cache_write_tokens"), ("input_tokens_details", "cache_write_tokens")),
-    ),
-    (
-        s.USAGE_REASONING_TOKENS,
-        (
-            ("completion_tokens_details", "reasoning_tokens"),
-            ("output_tokens_details", "reasoning_tokens"),
-            ("reasoning_tokens",),
-        ),
-    ),
-    (s.USAGE_AUDIO_INPUT_TOKENS, (("prompt_tokens_details", "audio_tokens"), ("input_tokens_details", "audio_tokens"))),
-    (
-        s.USAGE_AUDIO_OUTPUT_TOKENS,
-        (("completion_tokens_details", "audio_tokens"), ("output_tokens_details", "audio_tokens")),
-    ),
-    (s.USAGE_IMAGE_INPUT_TOKENS, (("prompt_tokens_details", "image_tokens"), ("input_tokens_details", "image_tokens"))),
-    (
-        s.USAGE_IMAGE_OUTPUT_TOKENS,
-        (("completion_tokens_details", "image_tokens"), ("output_tokens_details", "image_tokens")),
-    ),
-    (s.USAGE_ACCEPTED_PREDICTION_TOKENS, (("completion_tokens_details", "accepted_prediction_tokens"),)),
-    (s.USAGE_REJECTED_PREDICTION_TOKENS, (("completion_tokens_details", "rejected_prediction_tokens"),)),
+# names below `usage`, and below its two details: the first that holds a number counts. Unknown stays
+# unknown: no zero is made up.
+_TOP = (
+    ("prompt_tokens", s.USAGE_INPUT_TOKENS),
+    ("input_tokens", s.USAGE_INPUT_TOKENS),
+    ("completion_tokens", s.USAGE_OUTPUT_TOKENS),
+    ("output_tokens", s.USAGE_OUTPUT_TOKENS),
 )
-_ZERO_TELLS = (s.USAGE_INPUT_TOKENS, s.USAGE_OUTPUT_TOKENS, s.USAGE_CACHE_READ_TOKENS, s.USAGE_REASONING_TOKENS)
+_TOP_LATE = (
+    ("prompt_cache_hit_tokens", s.USAGE_CACHE_READ_TOKENS),  # DeepSeek
+    ("cached_tokens", s.USAGE_CACHE_READ_TOKENS),  # Moonshot
+    ("reasoning_tokens", s.USAGE_REASONING_TOKENS),
+)
+_INPUT_DETAILS = {
+    "cached_tokens": s.USAGE_CACHE_READ_TOKENS,
+    "cache_write_tokens": s.USAGE_CACHE_WRITE_TOKENS,
+    "audio_tokens": s.USAGE_AUDIO_INPUT_TOKENS,
+    "image_tokens": s.USAGE_IMAGE_INPUT_TOKENS,
+}
+_OUTPUT_DETAILS = {
+    "reasoning_tokens": s.USAGE_REASONING_TOKENS,
+    "audio_tokens": s.USAGE_AUDIO_OUTPUT_TOKENS,
+    "image_tokens": s.USAGE_IMAGE_OUTPUT_TOKENS,
+    "accepted_prediction_tokens": s.USAGE_ACCEPTED_PREDICTION_TOKENS,
+    "rejected_prediction_tokens": s.USAGE_REJECTED_PREDICTION_TOKENS,
+}
+_DETAILS = (
+    ("prompt_tokens_details", _INPUT_DETAILS),
+    ("input_tokens_details", _INPUT_DETAILS),
+    ("completion_tokens_details", _OUTPUT_DETAILS),
+    ("output_tokens_details", _OUTPUT_DETAILS),
+)
+_ZERO_TELLS = frozenset(
+    (s.USAGE_INPUT_TOKENS, s.USAGE_OUTPUT_TOKENS, s.USAGE_CACHE_READ_TOKENS, s.USAGE_REASONING_TOKENS)
+)
 
 
 def usage_attributes(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,29 +52,32 @@ def usage_attributes(body: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(usage, Mapping):
         return {}
     out: dict[str, Any] = {}
-    for attribute, paths in _COUNTS:
-        for path in paths:
-            count = _count(usage, path)
-            if count is not None:
-                if count or attribute in _ZERO_TELLS:
-                    out[attribute] = count
-                break
-    return out
+    for name, attribute in _TOP:
+        if name in usage:
+            _count(out, attribute, usage[name])
+    for name, known in _DETAILS:
+        details = usage.get(name)
+        if isinstance(details, Mapping):
+            for key, value in details.items():
+                if value is not None and key in known:
+                    _count(out, known[key], value)
+    for name, attribute in _TOP_LATE:
+        if name in usage:
+            _count(out, attribute, usage[name])
+    return {key: count for key, count in out.items() if count or key in _ZERO_TELLS}
+
+
+def _count(out: dict[str, Any], attribute: str, value: Any) -> None:
+    if attribute not in out and isinstance(value, _NUMERIC) and not isinstance(value, bool) and value >= 0:
+        out[attribute] = int(value)
+
+
+_NUMERIC = (int, float)
 
 
 def _groq(body: Mapping[str, Any]) -> Any:
     extra = body.get("x_groq")
     return extra.get("usage") if isinstance(extra, Mapping) else None
-
-
-def _count(value: Any, path: tuple[str, ...]) -> int | None:
-    for name in path:
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return int(value) if value >= 0 else None
 
 
 def inference_seconds(headers: Mapping[str, str] | None, body: Mapping[str, Any]) -> float | None:
