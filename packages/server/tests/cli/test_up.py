@@ -134,6 +134,26 @@ def test_a_port_in_use_is_refused_with_the_way_out(up: Up, tmp_path: Path) -> No
     assert "Traceback" not in second.stderr
 
 
+def test_the_ready_file_of_a_killed_server_is_gone_however_the_next_start_ends(tmp_path: Path) -> None:
+    killed = Up(tmp_path)
+    assert killed.end(signal.SIGKILL) == -signal.SIGKILL
+    assert killed.ready_file.exists()
+    words = ("up", *FREE, "--data-dir", str(killed.data), "--ready-file", str(killed.ready_file))
+    assert run(*words, SENTINELOPS_SESSION_DAYS="many").returncode == 2
+    assert not killed.ready_file.exists()
+
+
+def test_the_doctor_reads_the_prices_file(tmp_path: Path) -> None:
+    path = tmp_path / "prices.json"
+    found = {}
+    for content in ('[{"provider": "*", "model": "m", "prices": {"input": 1}}]', '[{"provider": "*", "model": "m"}]'):
+        path.write_text(content)
+        done = run("doctor", "--data-dir", str(tmp_path / "none"), "--json", SENTINELOPS_PRICES_FILE=str(path))
+        found |= {row["state"]: row["detail"] for row in json.loads(done.stdout) if row["name"] == "prices file"}
+    assert found["ok"].startswith("1 own prices")
+    assert "row 1" in found["problem"]
+
+
 def test_json_says_the_same_as_the_ready_file(tmp_path: Path) -> None:
     running = Up(tmp_path, "--json")
     assert running.process.stdout

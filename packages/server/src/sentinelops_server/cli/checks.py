@@ -61,7 +61,20 @@ def doctor(
 
 
 def _installation(settings: Settings) -> list[Finding]:
-    return [_versions(), *_ports(settings), _disk(settings), *_modes(settings.server.data_dir)]
+    return [_versions(), *_ports(settings), _disk(settings), *_modes(settings.server.data_dir), *_prices(settings)]
+
+
+def _prices(settings: Settings) -> list[Finding]:
+    from sentinelops_server.app.prices import PriceFileError, read_prices
+    from sentinelops_server.jobs.examine import Finding
+
+    path = settings.server.prices_file
+    if path is None:
+        return []
+    try:
+        return [Finding("prices file", "ok", f"{len(read_prices(path))} own prices in {path}")]
+    except PriceFileError as error:
+        return [Finding("prices file", "problem", str(error), "correct it; docs/ingest.md has examples")]
 
 
 def _versions() -> Finding:

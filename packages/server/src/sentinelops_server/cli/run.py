@@ -57,6 +57,7 @@ def up(
 
       sentinelops up --port 0 --otlp-http-port 0 --otlp-grpc-port 0 --data-dir ./data --ready-file ./ready.json
     """
+    _forget(ready_file)
     settings = settings_from(
         host=host, port=port, otlp_http_port=otlp_http_port, otlp_grpc_port=otlp_grpc_port, data_dir=data_dir
     )
@@ -77,8 +78,6 @@ def serve(
     start_logs(settings.server.log_level, settings.server.data_dir)
     server = Server(settings, on_progress=say)
     stop = _stop_on_signals()
-    if ready_file is not None:
-        ready_file.unlink(missing_ok=True)  # a file from last time must not be believed
     try:
         server.start()
     except StartError as error:
@@ -99,6 +98,12 @@ def serve(
         server.stop()
         if ready_file is not None:
             ready_file.unlink(missing_ok=True)
+
+
+def _forget(ready_file: Path | None) -> None:
+    """First of all: a file that a killed server left must not be believed, whatever becomes of this start."""
+    if ready_file is not None:
+        ready_file.unlink(missing_ok=True)
 
 
 def _ready(server: Server) -> dict[str, str]:
@@ -161,6 +166,7 @@ def demo(  # noqa: PLR0913, PLR0917 - an option each
 
       sentinelops demo --for 60 --data-dir ./data
     """
+    _forget(ready_file)
     from sentinelops_server.demo.model import ModelMissing, ModelServer
     from sentinelops_server.demo.run import DemoOptions, parse_days, run_demo
 
