@@ -94,7 +94,8 @@ def _unpacked(row: TraceRow, origin_ns: int, packed: dict[str, Any], calls: dict
         for span, parent, start, length in zip(ids, parents, offsets, durations, strict=True)
     )
     statuses = [STATUSES[s] if 0 <= s < len(STATUSES) else STATUSES[0] for s in _shorts(packed["statuses"], count)]
-    content = packed["content"].hex() if packed["content"] else next((i for i in ids if _has(calls, i)), None)
+    own = packed["content"].hex() if packed["content"] else None
+    content = next((span_id for span_id in ids if span_id == own or _has(calls, span_id)), None)
     return TraceColumns(
         row, ids, parents, offsets, durations, packed["names"], packed["types"], statuses, calls, path, content
     )
