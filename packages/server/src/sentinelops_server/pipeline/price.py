@@ -56,9 +56,10 @@ CLASS_NAMES = {
 
 
 class Pricer:
-    """Sets estimated_cost, cost_details (short: analysis.cost) and price_version of requests. Thread-safe: reloading swaps whole tables.
+    """Sets estimated_cost, cost_details (short: analysis.cost) and price_version of requests.
 
-    `overrides` are rows of price_overrides as dicts {id, provider, model, prices, valid_from}.
+    Thread-safe: reloading swaps whole tables. `overrides` are rows of price_overrides as
+    dicts {id, provider, model, prices, valid_from}.
     """
 
     def __init__(self, overrides: Iterable[Mapping[str, Any]] = ()) -> None:
