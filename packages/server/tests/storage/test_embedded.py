@@ -55,7 +55,9 @@ def test_it_runs_below_closed_folders_and_leaves_them_closed(server: EmbeddedPos
     url = server.start()
     assert server.alive()
     assert modes(folder) == before
-    sockets = Path(parse_qs(urlsplit(url).query)["host"][0])  # elsewhere when the folder's path is too long for a socket
+    sockets = Path(
+        parse_qs(urlsplit(url).query)["host"][0]
+    )  # elsewhere when the folder's path is too long for a socket
     assert [stat.S_IMODE(one.stat().st_mode) for one in (folder, folder / "postgres", sockets)] == [0o700] * 3
     assert stat.S_IMODE((folder / "postgres-passwords.json").stat().st_mode) == 0o600
     with psycopg.connect(url) as connection:
