@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import sentinelops
 from opentelemetry import context as otel_context
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Link, SpanContext, TraceFlags
 from otlp_sink import Reply, Sink, value
@@ -127,6 +129,48 @@ def test_every_value_becomes_otlp(given: Any, sent: Any) -> None:
     assert value(AnyValue.FromString(encoded.SerializeToString())) == sent
 
 
+@pytest.mark.parametrize("key", ["k", "a.long.name." * 12, "ünï", "\ud800"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        "", "short", "long " * 100, "\ud800" * 100, "é" * 70, True, False, 1, 0, 1.0, -1, -(2**63), 2**63, 2**63 - 1, 0.0, -0.0,
+        float("inf"), ["stop"], ["stop", "length"], [True], [1], [], ("a",), ["\ud800"], b"x", {"a": 1}, Level.HIGH,
+    ],
+)  # fmt: skip
+def test_what_is_written_by_hand_reads_as_what_the_library_writes(key: str, given: Any) -> None:
+    wanted = KeyValue(key=key.encode("utf-8", "replace").decode())
+    _encode.set_value(wanted.value, given)
+    for _ in range(2):  # the second time from memory
+        span = Span.FromString(_encode._attribute(key, given))
+        assert list(span.attributes) == [wanted]
+
+
+def test_a_whole_span_reads_as_what_went_in() -> None:
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    kept = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    tracer = provider.get_tracer("lib")
+    with tracer.start_as_current_span("é" * 200, attributes={f"k{n}": n * 1000 for n in range(200)}) as outer:
+        outer.add_event("happened", {"x": 1})
+        with pytest.raises(KeyError), tracer.start_as_current_span("inner"):
+            raise KeyError("no")
+    body, count, failed = _encode.SpanEncoder({}, {}).encode([(span, None) for span in kept.get_finished_spans()])
+    assert (count, failed) == (2, 0)
+    (container,) = ExportTraceServiceRequest.FromString(body).resource_spans
+    inner, whole = container.scope_spans[0].spans
+    ended = kept.get_finished_spans()[1]
+    assert (whole.name, whole.kind, whole.parent_span_id) == ("é" * 200, 1, b"")
+    assert (whole.start_time_unix_nano, whole.end_time_unix_nano) == (ended.start_time, ended.end_time)
+    assert {item.key: item.value.int_value for item in whole.attributes} == dict(ended.attributes or {})
+    assert whole.dropped_attributes_count == ended.dropped_attributes == 72
+    assert whole.events[0].name == "happened"
+    assert (inner.trace_id, inner.parent_span_id, inner.status.code) == (whole.trace_id, whole.span_id, 2)
+    assert inner.events[0].name == "exception"
+
+
 def test_links_remote_parents_and_versions_survive() -> None:
     remote = SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(1))
     provider, ended = TracerProvider(shutdown_on_exit=False), []
@@ -143,7 +187,7 @@ def test_links_remote_parents_and_versions_survive() -> None:
     encoder = _encode.SpanEncoder({"service.instance.id": "x"}, {})
     body, count, failed = encoder.encode([(ended[0], None)])
     assert (count, failed) == (1, 0)
-    request = _encode.ExportTraceServiceRequest.FromString(body)
+    request = ExportTraceServiceRequest.FromString(body)
     scope = request.resource_spans[0].scope_spans[0]
     (span,) = scope.spans
     assert (scope.scope.name, scope.scope.version) == ("lib", "1.2")

@@ -179,7 +179,7 @@ def test_what_fails_costs_its_own_attributes_only(lenient: None, monkeypatch: py
     if part == "describe":
         monkeypatch.setattr(sentinelops.Recorder, "_describe", breaks)
     elif part == "content":
-        monkeypatch.setattr(_content._Cleaner, "messages", breaks)
+        monkeypatch.setattr(_content._Cleaner, "json", breaks)
     elif part == "message":
         error = Odd()
     else:
@@ -194,3 +194,43 @@ def test_what_fails_costs_its_own_attributes_only(lenient: None, monkeypatch: py
     assert span["attributes"]["gen_ai.request.model"] == "m"
     assert (semconv.INPUT_MESSAGES in span["attributes"]) == (part in ("message", "stack"))
     assert ("exception.stacktrace" in span["events"][0]["attributes"]) == (part != "stack")
+
+
+@pytest.mark.parametrize("unit", ["AAAA", "gICA", "////"])
+def test_silence_is_a_sound_too(unit: str) -> None:
+    """Base64 of nothing but zeros has one letter; that a type stands beside it is enough."""
+    cleaner = _content._Cleaner(_content.ContentPolicy())
+    (message,) = json.loads(
+        cleaner.json([{"role": "user", "parts": [{"type": "x", "data": unit * 200, "format": "wav"}]}])
+    )
+    assert message["parts"][0]["mime_type"] == "audio/wav"
+    assert message["parts"][0]["bytes"] == 600
+    assert json.loads(cleaner.json([{"text": "a" * 2_000}]))[0]["text"] == "a" * 2_000
+
+
+@pytest.mark.parametrize("mode", ["on", "redact"])
+def test_the_short_way_for_texts_says_the_same_as_the_long_one(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = [
+        "plain",
+        "bob@example.com",
+        'q"\\\n\u2028',
+        "é" * 50,
+        "\ud800",
+        "",
+        "x" * 100,
+        "data:image/png;base64," + "QUJD" * 40,
+    ]
+    given = [
+        {"role": "user", "parts": [{"type": "text", "content": one} for one in text]},
+        {"role": "assistant", "parts": [], "finish_reason": "stop"},
+        {"role": "assistant", "parts": [{"type": "text", "content": "a"}], "finish_reason": None},
+        {"role": "bob@example.com " * 10, "parts": []},
+        {"role": "user", "name": "ann", "parts": [{"type": "text", "content": "a"}]},
+    ]
+    policy = _content.ContentPolicy(mode, 120)
+    quick = _content._Cleaner(policy)
+    written = quick.json(given)
+    monkeypatch.setattr(_content._Cleaner, "_text_message", lambda self, value: None)
+    slow = _content._Cleaner(policy)
+    assert written == slow.json(given)
+    assert (quick.truncated, quick.redactions, quick._items) == (slow.truncated, slow.redactions, slow._items)

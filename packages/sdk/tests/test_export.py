@@ -314,14 +314,14 @@ def test_a_span_that_cannot_be_encoded_costs_itself_only(
         one_span(name)
     from sentinelops import _encode
 
-    real = _encode._set_status
+    real = _encode._rest
 
-    def breaks(into: Any, span: Any, resolved: Any) -> None:
+    def breaks(span: Any, resolved: Any) -> bytes:
         if span.name == "bad":
             raise RuntimeError("no")
-        real(into, span, resolved)
+        return real(span, resolved)
 
-    monkeypatch.setattr(_encode, "_set_status", breaks)
+    monkeypatch.setattr(_encode, "_rest", breaks)
     assert sentinelops.flush(5)
     assert [span["name"] for span in sink.spans()] == ["good", "fine"]
     assert sentinelops.stats()["dropped"] == {"encode": 1}

@@ -88,7 +88,14 @@ def test_the_first_look_lets_nothing_slip() -> None:
     """Random text of the very pieces the detectors are made of: with and without the first look, the same is found."""
     chance = random.Random(7)
     pieces = [word for detector in DETECTORS for word in detector.literals]
-    pieces += [text for _, text in PRIVATE] + ["aB3dE5fG7h", "0123456789abcdefABCDEF", "=> '", ': "', "Token", "PASSWORD"]
+    pieces += [text for _, text in PRIVATE] + [
+        "aB3dE5fG7h",
+        "0123456789abcdefABCDEF",
+        "=> '",
+        ': "',
+        "Token",
+        "PASSWORD",
+    ]
     pieces += [*" -_.:=@/7x", "\n", "é", "İ", "12", "GB29", "apiKey=", "BeArEr ", "::"]
     for _ in range(6_000):
         text = "".join(chance.choice(pieces) for _ in range(chance.randint(1, 12)))

@@ -129,3 +129,13 @@ def test_a_folder_that_goes_away_is_no_exception(tmp_path: Path) -> None:
     folder.rmdir()
     assert spool.put(b"x", 1, gzip=True) is False
     assert spool.adopt() == 0
+
+
+def test_a_draft_of_a_killed_process_is_removed_and_one_of_a_living_process_stays(tmp_path: Path) -> None:
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    dead = tmp_path / f"00000000000000000001-{int(gone.stdout)}-aaaaaaaa-000001.part"
+    alive = tmp_path / f"00000000000000000001-{os.getppid()}-bbbbbbbb-000001.part"
+    for path in (dead, alive):
+        path.write_bytes(b"half")
+    assert Spool(str(tmp_path), 1_000).adopt() == 0
+    assert (dead.exists(), alive.exists()) == (False, True)

@@ -36,8 +36,11 @@ class Item:
 
 
 def weight(pending: Any) -> int:
-    """A cheap guess, in bytes, of what a span keeps alive: the lengths of the texts that are easily reached."""
-    size = _SPAN_BYTES
+    """A cheap guess, in bytes, of what a span keeps alive: the lengths of the texts that are easily reached.
+
+    What keeps an answer by reference says in `held_bytes` how much that is.
+    """
+    size: int = _SPAN_BYTES + getattr(getattr(pending, "response", None), "held_bytes", 0)
     request = getattr(pending, "request", None)
     if not request:
         return size

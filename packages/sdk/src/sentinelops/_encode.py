@@ -1,13 +1,13 @@
-"""Spans to OTLP protobuf, straight into upb messages: half the time of the generic encoder."""
+"""Spans to OTLP protobuf: the fields that every span has by hand, the rare ones through upb messages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from struct import Struct
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from ._guard import swallow
 
@@ -85,34 +85,34 @@ class SpanEncoder:
 
     def encode(self, spans: Sequence[tuple[ReadableSpan, Resolved | None]]) -> tuple[bytes, int, int]:
         """The request's bytes, how many spans are in it, and how many could not be encoded."""
-        request = ExportTraceServiceRequest()
-        scopes: dict[tuple[int, Any], ScopeSpans] = {}
+        scopes: dict[tuple[int, Any], list[bytes]] = {}
+        owners: dict[tuple[int, Any], ReadableSpan] = {}
         encoded = failed = 0
         for span, resolved in spans:
-            key = (id(span.resource), span.instrumentation_scope)
-            scope = scopes.get(key)
-            if scope is None:
-                scope = scopes[key] = self._scope(request, span)
             try:
-                _set_span(scope.spans.add(), span, resolved)
-                encoded += 1
+                message = _field(0x12, _span(span, resolved))
             except Exception as failure:
-                del scope.spans[-1]
                 failed += 1
                 swallow("encode", failure)
-        return request.SerializeToString(), encoded, failed
+                continue
+            key = (id(span.resource), span.instrumentation_scope)
+            owners.setdefault(key, span)
+            scopes.setdefault(key, []).append(message)
+            encoded += 1
+        request = b"".join(self._container(owners[key], messages) for key, messages in scopes.items())
+        return request, encoded, failed
 
-    def _scope(self, request: Any, span: ReadableSpan) -> ScopeSpans:
-        container: ResourceSpans = request.resource_spans.add()
-        container.ParseFromString(self.resource(span.resource))
-        scope_spans = container.scope_spans.add()
+    def _container(self, span: ReadableSpan, messages: list[bytes]) -> bytes:
+        """A ResourceSpans with one ScopeSpans, as a field of the request."""
+        scope_spans = ScopeSpans()
         scope = span.instrumentation_scope
         if scope is not None:
             scope_spans.scope.name = scope.name
             scope_spans.scope.version = scope.version or ""
             scope_spans.schema_url = scope.schema_url or ""
             set_attributes(scope_spans.scope.attributes, scope.attributes or {})
-        return scope_spans
+        body = scope_spans.SerializeToString() + b"".join(messages)  # the order of fields is free
+        return _field(0x0A, self.resource(span.resource) + _field(0x12, body))
 
     def resource(self, resource: Resource) -> bytes:
         """An encoded ResourceSpans that holds the resource only; each is encoded once."""
@@ -128,35 +128,121 @@ class SpanEncoder:
         return encoded
 
 
-def _set_span(into: Any, span: ReadableSpan, resolved: Resolved | None) -> None:
+def _span(span: ReadableSpan, resolved: Resolved | None) -> bytes:
+    """A Span message: its scalar fields written directly, which takes half the time of filling a message object."""
     context = span.context
-    into.trace_id = context.trace_id.to_bytes(16, "big")
-    into.span_id = context.span_id.to_bytes(8, "big")
-    into.name = span.name
-    into.kind = span.kind.value + 1
-    into.start_time_unix_nano = span.start_time or 0
-    into.end_time_unix_nano = span.end_time or 0
     parent = span.parent
     flags = context.trace_flags & 0xFF | _PARENT_KNOWN
-    if parent is not None:
-        into.parent_span_id = parent.span_id.to_bytes(8, "big")
-        flags |= _PARENT_REMOTE if parent.is_remote else 0
-    into.flags = flags
+    head = [b"\x0a\x10", context.trace_id.to_bytes(16, "big"), b"\x12\x08", context.span_id.to_bytes(8, "big")]
     if context.trace_state:
-        into.trace_state = context.trace_state.to_header()
+        head.append(_field(0x1A, context.trace_state.to_header().encode()))
+    if parent is not None:
+        head += (b"\x22\x08", parent.span_id.to_bytes(8, "big"))
+        flags |= _PARENT_REMOTE if parent.is_remote else 0
+    head.append(_field(0x2A, _utf8(span.name)))
+    head.append(b"\x30" + _varint(span.kind.value + 1) + _times(0x39, span.start_time or 0, 0x41, span.end_time or 0))
     attributes = span.attributes or {}
     if resolved is not None:
         attributes = {**attributes, **resolved.attributes} if attributes else resolved.attributes
-    set_attributes(into.attributes, attributes)
-    into.dropped_attributes_count = span.dropped_attributes
+    head += [_attribute(key, value) for key, value in attributes.items() if value is not None]
+    if span.dropped_attributes:
+        head.append(b"\x50" + _varint(span.dropped_attributes))
+    rest = _rest(span, resolved)
+    if rest:
+        head.append(rest)
+    head.append(b"\x85\x01" + flags.to_bytes(4, "little"))
+    return b"".join(head)
+
+
+def _times(first: int, start: int, second: int, end: int) -> bytes:
+    return bytes((first,)) + start.to_bytes(8, "little") + bytes((second,)) + end.to_bytes(8, "little")
+
+
+def _utf8(text: str) -> bytes:
+    """What is not valid Unicode is repaired."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
+
+
+def _varint(number: int) -> bytes:
+    if number < 0x80:
+        return bytes((number,))
+    out = bytearray()
+    while number >= 0x80:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def _field(tag: int, content: bytes) -> bytes:
+    """A length-delimited field."""
+    return bytes((tag,)) + _varint(len(content)) + content
+
+
+_double = Struct("<d").pack
+
+# Most attributes of most spans have been said before: names, models, hosts, small numbers.
+_known: dict[tuple[Any, ...], bytes] = {}
+_KNOWN_MOST, _KNOWN_CHARS = 4_096, 64
+
+
+def _attribute(key: str, value: Any) -> bytes:
+    """A KeyValue, as a field of the span."""
+    kind = type(value)
+    if kind is str and len(value) > _KNOWN_CHARS:
+        return _string_attribute(key, value)
+    if kind is float:
+        name = _field(0x0A, _utf8(key))
+        return b"".join((b"\x4a", _varint(len(name) + 11), name, b"\x12\x09\x21", _double(value)))
+    if kind is list and len(value) == 1 and type(value[0]) is str:
+        value = tuple(value)
+        kind = tuple
+    elif kind is not str and kind is not int and kind is not bool:
+        return _any_attribute(key, value)
+    known = _known.get((key, kind, value))
+    if known is None:
+        known = _any_attribute(key, value)
+        if len(_known) >= _KNOWN_MOST:
+            _known.clear()
+        _known[key, kind, value] = known
+    return known
+
+
+def _string_attribute(key: str, value: str) -> bytes:
+    text = _utf8(value)
+    size = len(text)
+    held = b"\x0a" + _varint(size)
+    name = _field(0x0A, _utf8(key))
+    inner = len(held) + size
+    outer = _varint(inner)
+    return b"".join((b"\x4a", _varint(len(name) + 1 + len(outer) + inner), name, b"\x12", outer, held, text))
+
+
+def _any_attribute(key: str, value: Any) -> bytes:
+    pair = KeyValue(key=_utf8(key).decode())
+    set_value(pair.value, value)
+    return _field(0x4A, pair.SerializeToString())
+
+
+def _rest(span: ReadableSpan, resolved: Resolved | None) -> bytes:
+    """Events, links and the status: what few spans have."""
+    exception = None if resolved is None else resolved.exception
+    failed = resolved is not None and resolved.error_message is not None
+    if not (span.events or span.links or failed or exception is not None or span.status.status_code.value):
+        return b""
+    into = Span()
     for event in span.events:
         _set_event(into.events.add(), event)
-    if resolved is not None and resolved.exception is not None:
-        event = into.events.add(name="exception", time_unix_nano=span.end_time or 0)
-        set_attributes(event.attributes, resolved.exception)
+    if exception is not None:
+        ours = into.events.add(name="exception", time_unix_nano=span.end_time or 0)
+        set_attributes(ours.attributes, exception)
     for link in span.links:
         _set_link(into.links.add(), link)
     _set_status(into, span, resolved)
+    return into.SerializeToString()
 
 
 def _set_event(into: Any, event: Any) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 _MAGIC = b"SENTINELOPS-SPOOL-1\n"
 _SUFFIX = ".spool"
+_DRAFT = ".part"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Spool:
             return False
         self._number += 1
         path = self._folder / f"{time.time_ns():020d}-{self._pid}-{self._token}-{self._number:06d}{_SUFFIX}"
-        draft = path.with_suffix(".part")
+        draft = path.with_suffix(_DRAFT)
         try:
             descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
             with os.fdopen(descriptor, "wb") as file:
@@ -100,12 +101,16 @@ class Spool:
         """Take over what dead processes left; how many spans that is (a corrupt file counts as one)."""
         adopted = 0
         try:
-            found = sorted(path for path in self._folder.iterdir() if path.suffix == _SUFFIX)
+            found = sorted(path for path in self._folder.iterdir() if path.suffix in (_SUFFIX, _DRAFT))
         except OSError:
             return 0
         for path in found:
             made, pid, token, *_ = (*path.stem.split("-"), "", "", "")
             if not pid.isdigit() or token == self._token or (int(pid) != self._pid and _alive(int(pid))):
+                continue
+            if path.suffix == _DRAFT:  # its process was killed while it wrote: nobody counted these spans as spooled
+                with contextlib.suppress(OSError):
+                    path.unlink()
                 continue
             self._number += 1
             mine = self._folder / f"{made}-{self._pid}-{self._token}-{self._number:06d}{_SUFFIX}"

@@ -114,15 +114,3 @@ def test_a_chunk_that_is_not_json_costs_only_itself(broken: bytes, monkeypatch: 
     good = b'data: {"id": "c1", "choices": [{"index": 0, "delta": {"content": "ok"}, "finish_reason": null}]}\n\n'
     body, _ = read(good * 3 + broken + good * 3, [], repeats=True, monkeypatch=monkeypatch)
     assert body["choices"][0]["message"]["content"] == "ok" * 6
-
-
-def test_time_is_linear_when_chunks_alternate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two choices in turn never repeat one after the other; the search for repeats then gives up."""
-    chunks = [chunk({"content": "x"}, index=n % 2) for n in range(2_000)]
-    passage = _streams.Passage(ChatFolder(), None, None)
-    passage.take(written(chunks, random.Random(1)))
-    passage.settle()
-    assert passage._repeats is not None
-    assert passage._repeats.before == b""
-    assert passage.folder is not None
-    assert [len(c["message"]["content"]) for c in passage.folder.body["choices"]] == [1_000, 1_000]

@@ -254,3 +254,37 @@ def test_events_split_anywhere_fold_the_same() -> None:
             bodies.append(passage.folder.body)
     assert all(body == bodies[0] for body in bodies)
     assert bodies[0]["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"] == '{"city": "Oslo"}'
+
+
+def test_what_waits_weighs_what_the_answer_holds() -> None:
+    from sentinelops._batch import weight
+    from sentinelops._call import CallRecord
+    from sentinelops.instrument.openai._describe import Answer, describe
+
+    record = CallRecord("chat", "openai", "m", {"messages": [{"role": "user", "content": "x" * 1_000}]}, describe)
+    bare = weight(record)
+    record.response = answer = Answer("chat_completions")
+    assert weight(record) == bare
+    answer.keep(b"y" * 50_000)
+    assert weight(record) == bare + 50_000
+    answer.passage = _streams.Passage(None, None, None)
+    answer.passage.take(b"z" * 70_000)
+    assert weight(record) == bare + 70_000
+
+
+@FORGOTTEN_SOCKETS
+def test_a_stream_open_at_a_fork_is_the_parents(client: openai.OpenAI, provider: FakeOpenAI, spans: Spans) -> None:
+    import os
+
+    stream = open_stream(client, "held")
+    next(stream)
+    assert _watch.live_count() == 1
+    child = os.fork()
+    if child == 0:  # pragma: no cover - another process
+        os._exit(0 if _watch.live_count() == 0 else 1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    provider.hold.set()
+    list(stream)
+    (span,) = spans(1)
+    assert outcome(span) is None

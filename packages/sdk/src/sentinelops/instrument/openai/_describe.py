@@ -48,6 +48,13 @@ class Answer:
         self.status: int | None = None
         self.user_known = False  # the host named its user itself: what the request says does not count
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the answer that wait here for the export thread."""
+        if self.passage is not None:
+            return self.passage.held_bytes
+        return 0 if self.body is None else len(self.body)
+
     def keep(self, body: bytes) -> None:
         """Vectors are not kept: an answer of embeddings is its edges, where model and usage stand."""
         if self.api == "embeddings" and len(body) > 2 * EDGE_BYTES:

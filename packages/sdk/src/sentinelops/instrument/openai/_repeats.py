@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from itertools import takewhile
 from typing import Any
 
 _TEXT = re.compile(rb'"content"\s*:\s*"')
@@ -16,7 +15,6 @@ _LITERAL = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 # random letters that OpenAI adds to each chunk, to hide its length
 PADDING = re.compile(rb',\s*"obfuscation"\s*:\s*"[^"\\]*"')
 _TRIES = 4
-_SHORT, _SHORT_MOST = 3, 16
 
 
 class Repeats:
@@ -25,12 +23,12 @@ class Repeats:
     loads: parses JSON, ValueError when it is none.
     """
 
-    __slots__ = ("_after", "_loads", "_short", "_tries", "before", "index")
+    __slots__ = ("_after", "_loads", "_tries", "before", "index")
 
     def __init__(self, loads: Callable[[bytes], Any]) -> None:
         self._loads = loads
         self._after = b""
-        self._tries = self._short = 0
+        self._tries = 0
         self.before = b""
         self.index = 0
 
@@ -40,29 +38,26 @@ class Repeats:
         How many bytes they are; their text, None: parse them after all; and then the chunks.
         """
         before, after = self.before, self._after
-        texts = data[position + len(before) :].split(after + before)
-        last = texts.pop()
-        end = last.find(after)
-        if end >= 0:
-            texts.append(last[:end])
-        joined = b"".join(texts)
-        if b"\n" in joined:  # another kind of chunk in between
-            texts = list(takewhile(lambda text: b"\n" not in text, texts))
-            joined = b"".join(texts)
-        if len(texts) <= _SHORT:
-            self._short += 1
-            if self._short > _SHORT_MOST:  # they do not repeat one after the other: this search would not pay
-                self.before = b""
-        text = self._text(texts, joined)
-        length = len(joined) + len(texts) * (len(before) + len(after))
-        return length, text, [] if text is not None else [(before + item + after)[:-2] for item in texts]
+        skip, escapes, texts, began = len(before), b"\\" in data, [], position
+        while data.startswith(before, position):
+            start = position + skip
+            if escapes:
+                literal = _LITERAL.match(data, start)
+                end = start if literal is None else literal.end()
+            else:
+                end = data.find(b'"', start)
+            if end < 0 or not data.startswith(after, end):
+                break
+            texts.append(data[start:end])
+            position = end + len(after)
+        text = self._text(texts)
+        chunks = [] if text is not None else [(before + item + after)[:-2] for item in texts]
+        return position - began, text, chunks
 
-    def _text(self, texts: list[bytes], joined: bytes) -> str | None:
-        """All in one; None when that is not JSON, or one ends in a backslash and may have meant something else."""
-        if b"\\" in joined and any(text.endswith(b"\\") for text in texts):
-            return None
+    def _text(self, texts: list[bytes]) -> str | None:
+        """All in one; None when one of them is not JSON."""
         try:
-            text = self._loads(b'"' + joined + b'"')
+            text = self._loads(b'"' + b"".join(texts) + b'"')
         except ValueError:
             return None
         return text if isinstance(text, str) else None

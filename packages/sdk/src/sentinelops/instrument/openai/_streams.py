@@ -78,6 +78,11 @@ class Passage:
         self._size = 0
         self._rest = b""
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes noted and not yet folded, roughly."""
+        return self._size + len(self._rest)
+
     def take(self, chunk: bytes) -> None:
         """Keep these bytes, which the host is about to see."""
         try:
