@@ -21,9 +21,13 @@ Process = Callable[[Sequence[OtlpBatch]], Sequence[Outcome | SentinelOpsError]]
 
 @dataclass(frozen=True, slots=True)
 class GroupConfig:
-    """Bounds of the queue and of one group; bytes are of decompressed OTLP bodies."""
+    """Bounds of the queue and of one group; bytes are of decompressed OTLP bodies.
 
-    workers: int = 2
+    One worker is the default: a second one overlaps the waits for PostgreSQL, but costs more in handing over the
+    interpreter than it gains beside a local database (docs/performance.md).
+    """
+
+    workers: int = 1
     max_queued_batches: int = 2048
     max_queued_bytes: int = 256 * 1024 * 1024
     max_group_batches: int = 256
