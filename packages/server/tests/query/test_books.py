@@ -88,3 +88,9 @@ def test_ranges() -> None:
         parse_time("9999-12-31T23:59:59-23:59")
     with pytest.raises(Malformed):
         TimeRange(datetime(2026, 1, 1), NOW)  # noqa: DTZ001
+
+
+@pytest.mark.parametrize("field", ["application", "environment"])
+def test_a_scope_that_no_text_column_can_hold_is_malformed(field: str) -> None:
+    with pytest.raises(Malformed, match=field):
+        Scope(DAY.range, **{field: "a\x00b"})

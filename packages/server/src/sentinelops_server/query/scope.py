@@ -59,6 +59,11 @@ class Scope:
     application: str | None = None
     environment: str | None = None
 
+    def __post_init__(self) -> None:
+        for name, value in (("application", self.application), ("environment", self.environment)):
+            if value is not None and "\x00" in value:
+                raise Malformed(f"{name} holds a NUL character")
+
     def previous(self) -> Scope:
         """Return the same scope over the interval just before."""
         return Scope(self.range.previous(), self.application, self.environment)
