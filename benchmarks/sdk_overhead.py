@@ -3,7 +3,8 @@
     python benchmarks/sdk_overhead.py [--rounds 5] [--calls 300] [--streams 60]
 
 A provider that answers at once and an OTLP sink run in their own processes. Each way of instrumenting runs in its own
-process; the rounds are interleaved so that a busy moment hits all alike. Prompts of 2 KB, content captured, exported.
+process; the rounds are interleaved so that a busy moment hits all alike. Prompts of 2 KB, each another, content
+captured, exported.
 The peer gets a virtual environment of its own under ~/.cache/sentinelops/peers. Printed: medians over the rounds, in
 microseconds; what is added is the difference to "none".
 """
@@ -11,6 +12,7 @@ microseconds; what is added is the difference to "none".
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -35,7 +37,8 @@ def peer_python() -> str | None:
     python = PEER / "bin/python"
     if not python.exists():
         venv.create(PEER, with_pip=True)
-    wanted = subprocess.run([python, "-c", "import openai, opentelemetry.instrumentation.openai_v2"], check=False)
+    check = "import httpx, openai, opentelemetry.instrumentation.openai_v2, opentelemetry.exporter.otlp.proto.http"
+    wanted = subprocess.run([python, "-c", check], check=False)
     if (
         wanted.returncode
         and subprocess.run([python, "-m", "pip", "install", "-q", *PEER_NEEDS], check=False).returncode
@@ -105,13 +108,16 @@ def work(kind: str, provider: str, sink: str) -> None:
 
     instrument(kind, sink)
     client = openai.OpenAI(api_key="sk-bench", base_url=provider, max_retries=0)
-    messages: Any = [{"role": "user", "content": PROMPT}]
+    number = itertools.count()
+
+    def messages() -> Any:
+        return [{"role": "user", "content": f"Question {next(number)}. {PROMPT}"}]
 
     def call() -> None:
-        client.chat.completions.create(model="plain", messages=messages)
+        client.chat.completions.create(model="plain", messages=messages())
 
     def stream() -> None:
-        for _ in client.chat.completions.create(model="fifty", messages=messages, stream=True):
+        for _ in client.chat.completions.create(model="fifty", messages=messages(), stream=True):
             pass
 
     for line in sys.stdin:
@@ -170,10 +176,11 @@ def main() -> None:
     for process in (*workers.values(), *servers):
         process.communicate()
     table(results)
+    print(f"\nload average: {', '.join(f'{load:.1f}' for load in os.getloadavg())}; {os.cpu_count()} cores")
 
 
 def table(results: dict[str, list[Any]]) -> None:
-    """Medians, what is added, and our part of the peer's."""
+    """Medians over the rounds of what is added in each, and our part of the peer's."""
     fields = [(i, name) for i in (0, 1) for name in ("p50", "p99", "cpu")]
     medians = {
         kind: [statistics.median(round_[i][name] for round_ in rounds) for i, name in fields]
@@ -183,7 +190,14 @@ def table(results: dict[str, list[Any]]) -> None:
     print("| added, microseconds | " + " | ".join(heads) + " |")
     print("| --- |" + " ---: |" * len(fields))
     print("| none (absolute) | " + " | ".join(f"{value:,.0f}" for value in medians["none"]) + " |")
-    added = {kind: [v - n for v, n in zip(row, medians["none"], strict=True)] for kind, row in medians.items()}
+    # a round's difference to the same round without: what both had to bear falls out
+    added = {
+        kind: [
+            statistics.median(one[i][name] - bare[i][name] for one, bare in zip(rounds, results["none"], strict=True))
+            for i, name in fields
+        ]
+        for kind, rounds in results.items()
+    }
     for kind, row in added.items():
         if kind != "none":
             print(f"| {kind} | " + " | ".join(f"{value:,.0f}" for value in row) + " |")

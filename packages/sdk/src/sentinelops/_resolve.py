@@ -38,7 +38,9 @@ def resolve_call(record: CallRecord, policy: ContentPolicy) -> Resolved:
     except Exception as failure:
         swallow("describe", failure)
     else:
-        attributes.update((key, value) for key, value in described.items() if value is not None)
+        for key, value in described.items():
+            if value is not None:
+                attributes[key] = value
     error = record.error  # describe may have found one in an answer that looked good, or taken a secret out of it
     ready = prepared(attributes, policy)
     return Resolved(ready) if error is None else failed(ready, error, policy)

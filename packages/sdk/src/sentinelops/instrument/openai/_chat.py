@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ... import semconv as s
-from ._parts import audio_part, file_part, image_part, plain, text_part
+from ._parts import MAPPINGS, audio_part, file_part, image_part, plain, text_part
 
 
 def content(api: str, request: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def tool_definition(tool: Any) -> Any:
     if isinstance(tool, dict):
         kind = tool.get("type")
         inner = tool.get(kind) if isinstance(kind, str) else None
-        if isinstance(inner, Mapping):
+        if isinstance(inner, MAPPINGS):
             return {"type": kind, **inner}
     return tool
 
@@ -57,7 +57,7 @@ def _prompt_messages(prompt: Any) -> list[dict[str, Any]] | None:
 
 def _message(message: Any) -> dict[str, Any]:
     """One input message."""
-    if not isinstance(message, Mapping):
+    if not isinstance(message, MAPPINGS):
         return {"role": "user", "parts": [text_part(str(message))]}
     role = message.get("role") or "user"
     if role in ("tool", "function"):
@@ -93,12 +93,12 @@ def _assistant_parts(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     if message.get("refusal"):
         parts.append({"type": "refusal", "content": message["refusal"]})
     audio = message.get("audio")
-    if isinstance(audio, Mapping):
+    if isinstance(audio, MAPPINGS):
         parts.extend(audio_part(audio))
     for call in message.get("tool_calls") or ():
         parts.append(_tool_call(plain(call)))
     function = message.get("function_call")
-    if isinstance(function, Mapping):
+    if isinstance(function, MAPPINGS):
         parts.append({"type": "tool_call", "name": function.get("name"), "arguments": function.get("arguments")})
     return parts
 
@@ -106,7 +106,7 @@ def _assistant_parts(message: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _tool_call(call: Any) -> dict[str, Any]:
     kind = call.get("type") or ("custom" if "custom" in call else "function")
     inner = call.get(kind)
-    inner = inner if isinstance(inner, Mapping) else {}
+    inner = inner if isinstance(inner, MAPPINGS) else {}
     arguments = inner.get("arguments") if kind == "function" else inner.get("input")
     return {"type": "tool_call", "id": call.get("id"), "name": inner.get("name"), "arguments": arguments}
 
@@ -119,7 +119,7 @@ def _content_parts(value: Any) -> Iterable[dict[str, Any]]:
         return
     for item in value:
         part = plain(item)
-        if not isinstance(part, Mapping):
+        if not isinstance(part, MAPPINGS):
             yield text_part(str(part))
             continue
         yield from _content_part(part)
@@ -133,7 +133,7 @@ def _content_part(part: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
         yield {"type": "refusal", "content": part.get("refusal")}
     elif kind == "image_url":
         url = part.get("image_url")
-        yield image_part(url.get("url") if isinstance(url, Mapping) else url)
+        yield image_part(url.get("url") if isinstance(url, MAPPINGS) else url)
     elif kind == "input_audio":
         yield from audio_part(part.get("input_audio") or {})
     elif kind == "file":
@@ -155,7 +155,7 @@ def _choices(body: Mapping[str, Any], message_of: Any) -> dict[str, Any]:
 
 def _chat_message(choice: Mapping[str, Any]) -> dict[str, Any]:
     message = choice.get("message")
-    message = message if isinstance(message, Mapping) else {}
+    message = message if isinstance(message, MAPPINGS) else {}
     return {
         "role": message.get("role") or "assistant",
         "parts": _assistant_parts(message),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ... import privacy
 from ... import semconv as s
 from . import _chat, _responses
+from ._parts import MAPPINGS
 from ._provider import refine, telling
 from ._streams import EDGE_BYTES, Passage, loads_or_none
 from ._usage import inference_seconds, scavenged, usage_attributes
@@ -168,7 +169,7 @@ def _conversation(value: Any, out: dict[str, Any]) -> None:
 
 
 def _metadata(value: Any, out: dict[str, Any]) -> None:
-    if isinstance(value, Mapping):
+    if isinstance(value, MAPPINGS):
         for key, item in value.items():
             out[s.METADATA_PREFIX + str(key)] = item if isinstance(item, _PLAIN) else str(item)
 
@@ -197,7 +198,7 @@ def _output_type(request: Mapping[str, Any]) -> str | None:
 
 def _get(value: Any, *path: str) -> Any:
     for name in path:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, MAPPINGS):
             return None
         value = value.get(name)
     return value
@@ -255,7 +256,7 @@ def _response_attributes(record: CallRecord, answer: Answer, body: Mapping[str, 
     if not fetched or _settles_background(body):
         out.update(usage_attributes(body))
     error = body.get("error")
-    if isinstance(error, Mapping) and (error.get("message") or error.get("code")):
+    if isinstance(error, MAPPINGS) and (error.get("message") or error.get("code")):
         code = error.get("code") or error.get("type")
         if code:
             out[s.ERROR_CODE] = str(code)

@@ -10,10 +10,13 @@ from typing import Any
 
 from ..._content import blob
 
+# for isinstance: a dict is recognised ten times faster as one than as the abstract class
+MAPPINGS = (dict, Mapping)
+
 
 def plain(value: Any) -> Any:
     """Turn a message, tool or part into a mapping: the host may pass the client's own objects."""
-    if isinstance(value, Mapping) or value is None or isinstance(value, str):
+    if isinstance(value, MAPPINGS) or value is None or isinstance(value, str):
         return value
     dump = getattr(value, "model_dump", None)
     return dump(exclude_none=True) if callable(dump) else value

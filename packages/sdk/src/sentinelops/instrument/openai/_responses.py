@@ -7,7 +7,7 @@ from typing import Any
 
 from ... import semconv as s
 from ._chat import tool_definition
-from ._parts import audio_part, file_part, image_part, plain, text_part
+from ._parts import MAPPINGS, audio_part, file_part, image_part, plain, text_part
 
 # a tool that runs on the host's side: the model asks, the host answers
 _CALLS = {
@@ -36,7 +36,7 @@ _SERVER_CALLS = (
 
 def content(request: Mapping[str, Any], body: Mapping[str, Any], *, fetched: bool) -> dict[str, Any]:
     """Give the content attributes of one call; a fetch has no request, and its output was made elsewhere."""
-    output = [item for item in body.get("output") or () if isinstance(item, Mapping)]
+    output = [item for item in body.get("output") or () if isinstance(item, MAPPINGS)]
     reason = None if fetched else finish_reason(body, output)
     instructions = request.get("instructions") or (body.get("instructions") if fetched else None)
     return {
@@ -56,7 +56,7 @@ def finish_reason(body: Mapping[str, Any], output: list[Mapping[str, Any]]) -> s
         return "tool_calls" if asks else "stop"
     if status == "incomplete":
         details = body.get("incomplete_details")
-        reason = details.get("reason") if isinstance(details, Mapping) else None
+        reason = details.get("reason") if isinstance(details, MAPPINGS) else None
         return "length" if reason == "max_output_tokens" else str(reason or "incomplete")
     return {"failed": "error", "cancelled": "cancelled"}.get(str(status))
 
@@ -88,7 +88,7 @@ def _input_messages(value: Any) -> list[dict[str, Any]] | None:
 
 
 def _role(item: Any) -> str:
-    if not isinstance(item, Mapping):
+    if not isinstance(item, MAPPINGS):
         return "user"
     if item.get("role"):
         return str(item["role"])
@@ -106,7 +106,7 @@ def _output_messages(output: list[Mapping[str, Any]], reason: str | None) -> lis
 
 
 def _item_parts(item: Any) -> Iterable[dict[str, Any]]:
-    if not isinstance(item, Mapping):
+    if not isinstance(item, MAPPINGS):
         yield text_part(str(item))
         return
     kind = str(item.get("type") or "message")
@@ -140,7 +140,7 @@ def _call_output(item: Mapping[str, Any]) -> dict[str, Any]:
     output = item.get("output", item.get("approve"))
     if isinstance(output, list):
         output = list(_content_parts(output))
-    elif isinstance(output, Mapping) and "image_url" in output:
+    elif isinstance(output, MAPPINGS) and "image_url" in output:
         output = image_part(output["image_url"])
     return {
         "type": "tool_call_response",
@@ -151,7 +151,7 @@ def _call_output(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _reasoning(item: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
     for part in (*(item.get("summary") or ()), *(item.get("content") or ())):
-        text = part.get("text") if isinstance(part, Mapping) else part
+        text = part.get("text") if isinstance(part, MAPPINGS) else part
         if text:
             yield {"type": "reasoning", "content": text}
 
@@ -186,7 +186,7 @@ def _content_parts(value: Any) -> Iterable[dict[str, Any]]:
         return
     for raw in value:
         part = plain(raw)
-        if not isinstance(part, Mapping):
+        if not isinstance(part, MAPPINGS):
             yield text_part(str(part))
             continue
         yield from _content_part(part)
@@ -207,6 +207,6 @@ def _content_part(part: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
         yield file_part(part)
     elif kind in ("input_audio", "output_audio"):
         inner = part.get("input_audio")
-        yield from audio_part(inner if isinstance(inner, Mapping) else part)
+        yield from audio_part(inner if isinstance(inner, MAPPINGS) else part)
     else:
         yield dict(part)

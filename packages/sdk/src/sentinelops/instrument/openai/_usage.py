@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ... import semconv as s
+from ._parts import MAPPINGS
 from ._streams import loads_or_none
 
 # names below `usage`, and below its two details: the first that holds a number counts. Unknown stays
@@ -49,7 +50,7 @@ _ZERO_TELLS = frozenset(
 def usage_attributes(body: Mapping[str, Any]) -> dict[str, Any]:
     """Token counts by attribute. Zero audio, image or prediction tokens, which every answer reports, are left out."""
     usage = body.get("usage") or _groq(body)
-    if not isinstance(usage, Mapping):
+    if not isinstance(usage, MAPPINGS):
         return {}
     out: dict[str, Any] = {}
     for name, attribute in _TOP:
@@ -57,7 +58,7 @@ def usage_attributes(body: Mapping[str, Any]) -> dict[str, Any]:
             _count(out, attribute, usage[name])
     for name, known in _DETAILS:
         details = usage.get(name)
-        if isinstance(details, Mapping):
+        if isinstance(details, MAPPINGS):
             for key, value in details.items():
                 if value is not None and key in known:
                     _count(out, known[key], value)
@@ -77,13 +78,13 @@ _NUMERIC = (int, float)
 
 def _groq(body: Mapping[str, Any]) -> Any:
     extra = body.get("x_groq")
-    return extra.get("usage") if isinstance(extra, Mapping) else None
+    return extra.get("usage") if isinstance(extra, MAPPINGS) else None
 
 
 def inference_seconds(headers: Mapping[str, str] | None, body: Mapping[str, Any]) -> float | None:
     """Find the provider's own timing: of llama.cpp, Ollama, Groq, or OpenAI's header; None: unknown."""
     timings = body.get("timings")
-    if isinstance(timings, Mapping):
+    if isinstance(timings, MAPPINGS):
         total = sum(
             value for name in ("prompt_ms", "predicted_ms") if (value := _number(timings.get(name))) is not None
         )
@@ -93,7 +94,7 @@ def inference_seconds(headers: Mapping[str, str] | None, body: Mapping[str, Any]
     if nanoseconds:
         return nanoseconds / 1e9
     usage = body.get("usage") or _groq(body)
-    if isinstance(usage, Mapping) and "total_time" in usage and "queue_time" in usage:
+    if isinstance(usage, MAPPINGS) and "total_time" in usage and "queue_time" in usage:
         return _number(usage["total_time"])
     try:
         milliseconds = float((headers or {}).get("openai-processing-ms") or "")
