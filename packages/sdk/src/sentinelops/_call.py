@@ -19,7 +19,7 @@ from ._guard import swallow
 from ._resolve import resolve_call
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import Span
+    from opentelemetry.sdk.trace import ReadableSpan
 
     from ._content import ContentPolicy
 
@@ -86,7 +86,7 @@ class Call:
 
     __slots__ = ("_ended", "_first_ns", "_memory", "_record", "_runtime", "_start_ns", "span")
 
-    def __init__(self, runtime: _runtime.Runtime, span: Span, record: CallRecord) -> None:
+    def __init__(self, runtime: _runtime.Runtime, span: ReadableSpan, record: CallRecord) -> None:
         self._runtime = runtime
         self.span = span
         self._record = record

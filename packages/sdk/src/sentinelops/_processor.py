@@ -72,6 +72,11 @@ class Collector(SpanProcessor):
         except Exception as failure:
             swallow("span.end", failure)
 
+    def take(self, span: ReadableSpan, pending: Pending) -> None:
+        """Queue a span that no processor saw."""
+        if self.exporter is not None:
+            self.exporter.offer(span, pending)
+
     def shutdown(self) -> None:
         """The application shuts its provider down: send what is left, within the exit budget."""
         try:

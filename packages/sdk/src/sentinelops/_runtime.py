@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from opentelemetry.trace import SpanKind
+
 if TYPE_CHECKING:
     from opentelemetry.context import Context
-    from opentelemetry.sdk.trace import Span, TracerProvider
-    from opentelemetry.trace import SpanKind, Tracer
+    from opentelemetry.sdk.trace import ReadableSpan, Span, TracerProvider
+    from opentelemetry.trace import Tracer
 
     from ._config import Config
     from ._content import ContentPolicy
     from ._export import Exporter
     from ._processor import Collector
+
+
+_CLIENT = SpanKind.CLIENT
 
 
 class Pending(Protocol):
@@ -56,6 +61,10 @@ class Runtime:
         self.collector = collector
         self.exporter = exporter
         self.policy = config.content_policy()
+        from ._light import Light, Maker
+
+        self._light = Light
+        self._maker = Maker(provider, tracer)
 
     @property
     def eager(self) -> bool:
@@ -72,13 +81,25 @@ class Runtime:
         context: Context | None = None,
         pending: Pending | None = None,
         attributes: Mapping[str, Any] | None = None,
-    ) -> Span | None:
-        """A recording span, or None when the sampler left it out."""
+    ) -> ReadableSpan | None:
+        """A recording span, or None when the sampler left it out.
+
+        pending: what will be given to end_call; said already here, the span is one that is never made current.
+        """
+        if pending is not None and self._maker.usable and kind is _CLIENT and not attributes and not self.eager:
+            light = self._maker.make(name, context)
+            if light is not None:
+                return light
         span = self.tracer.start_span(name, context, kind, attributes)
         return cast("Span", span) if span.is_recording() else None
 
-    def end_call(self, span: Span, pending: Pending, end_time: int | None = None) -> None:
+    def end_call(self, given: ReadableSpan, pending: Pending, end_time: int | None = None) -> None:
         """End the span; what `pending` knows is added now or by the export thread."""
+        if type(given) is self._light:
+            given.finish(end_time)
+            self.collector.take(given, pending)
+            return
+        span = cast("Span", given)
         if self.eager:
             from ._processor import apply
 

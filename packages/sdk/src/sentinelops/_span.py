@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from . import _runtime, semconv
 from ._guard import swallow
@@ -107,7 +107,7 @@ class ActiveSpan:
         try:
             from opentelemetry.trace import SpanKind, set_span_in_context
 
-            self._span = runtime.start_span(self._name, SpanKind.INTERNAL)
+            self._span = cast("Span | None", runtime.start_span(self._name, SpanKind.INTERNAL))
             if self._span is not None:
                 self._runtime = runtime
                 self._context = set_span_in_context(self._span)
