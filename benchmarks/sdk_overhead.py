@@ -1,12 +1,13 @@
 """What watching costs a call of the openai client: time and CPU added, beside another instrumentation in the same run.
 
-    python benchmarks/sdk_overhead.py [--rounds 5] [--calls 300] [--streams 60]
+    python benchmarks/sdk_overhead.py [--rounds 12] [--calls 100] [--streams 25]
 
-A provider that answers at once and an OTLP sink run in their own processes. Each way of instrumenting runs in its own
-process; the rounds are interleaved so that a busy moment hits all alike. Prompts of 2 KB, each another, content
-captured, exported.
-The peer gets a virtual environment of its own under ~/.cache/sentinelops/peers. Printed: medians over the rounds, in
-microseconds; what is added is the difference to "none".
+A provider that answers at once and an OTLP sink run in their own processes, and so does each way of instrumenting. A
+round is so many calls not watched and then so many watched, in the same process; its difference is what is added, and
+the rounds of the ways take turns. p50 is of the clock; caller is the calling thread's own CPU time, p50: it says more
+on a shared machine; cpu is that of the whole process, and what a watched round exports is exported before its end.
+Prompts of 2 KB, each another; content captured. Printed: medians over the rounds, in microseconds. The
+peer gets a virtual environment of its own under ~/.cache/sentinelops/peers.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import time
 import venv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -78,35 +80,33 @@ if "--serve" in sys.argv:
             self.end_headers()
 
 
-def instrument(kind: str, sink: str) -> None:
-    """Put one instrumentation in place, content captured, exporting to the sink."""
+def instrument(kind: str, sink: str) -> tuple[Callable[[], Any], Callable[[], Any], Callable[[], Any]]:
+    """One instrumentation, content captured, exporting to the sink: how to put it in place, take it off and flush."""
     if kind == "sentinelops":
         import sentinelops
 
         sentinelops.configure(application="bench", endpoint=sink)
-        sentinelops.instrument("openai")
-    elif kind == "otel openai-v2":
-        os.environ["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] = "span_only"
-        os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "gen_ai_latest_experimental"
-        from opentelemetry import trace
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.instrumentation.openai_v2 import OpenAIInstrumentor
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        return lambda: sentinelops.instrument("openai"), lambda: sentinelops.uninstrument("openai"), sentinelops.flush
+    os.environ["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] = "span_only"
+    os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "gen_ai_latest_experimental"
+    from opentelemetry import trace
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.instrumentation.openai_v2 import OpenAIInstrumentor
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-        provider = TracerProvider()
-        provider.add_span_processor(
-            BatchSpanProcessor(OTLPSpanExporter(sink + "/v1/traces"), schedule_delay_millis=500)
-        )
-        trace.set_tracer_provider(provider)
-        OpenAIInstrumentor().instrument()
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(sink + "/v1/traces"), schedule_delay_millis=500))
+    trace.set_tracer_provider(provider)
+    instrumentor = OpenAIInstrumentor()
+    return instrumentor.instrument, instrumentor.uninstrument, provider.force_flush
 
 
 def work(kind: str, provider: str, sink: str) -> None:
     """Answer each line `calls streams` with the times of one round, as JSON."""
     import openai
 
-    instrument(kind, sink)
+    put_on, take_off, flush = instrument(kind, sink)
     client = openai.OpenAI(api_key="sk-bench", base_url=provider, max_retries=0)
     number = itertools.count()
 
@@ -122,21 +122,30 @@ def work(kind: str, provider: str, sink: str) -> None:
 
     for line in sys.stdin:
         counts = [int(count) for count in line.split()]
-        print(json.dumps([measure(run, count) for run, count in zip((call, stream), counts, strict=True)]), flush=True)
+        told = []
+        for run, count in zip((call, stream), counts, strict=True):
+            bare = measure(run, count, lambda: None)
+            put_on()
+            watched = measure(run, count, flush)
+            take_off()
+            told.append({"bare": bare, "added": {name: watched[name] - bare[name] for name in bare}})
+        print(json.dumps(told), flush=True)
 
 
-def measure(run: Any, count: int) -> dict[str, float]:
-    """Microseconds of one call: p50, p99, and CPU of the whole process including the export of these calls."""
-    took = []
+def measure(run: Callable[[], None], count: int, flush: Callable[[], Any]) -> dict[str, float]:
+    """Microseconds of one call: p50, CPU of the calling thread, and of the process with the export of these calls."""
+    run()
+    took, worked = [], []
     cpu = time.process_time()
     for _ in range(count):
-        start = time.perf_counter()
+        start, own = time.perf_counter(), time.thread_time()
         run()
+        worked.append(time.thread_time() - own)
         took.append(time.perf_counter() - start)
-    time.sleep(0.8)  # the export of these calls belongs to them: both export every half second
+    flush()
     cpu = time.process_time() - cpu
-    took.sort()
-    return {"p50": took[count // 2] * 1e6, "p99": took[int(count * 0.99)] * 1e6, "cpu": cpu / count * 1e6}
+    medians = {"p50": statistics.median(took) * 1e6, "caller": statistics.median(worked) * 1e6}
+    return {**medians, "cpu": cpu / count * 1e6}
 
 
 def start(*arguments: str, python: str = sys.executable) -> subprocess.Popen[str]:
@@ -157,19 +166,19 @@ def ask(process: subprocess.Popen[str], line: str) -> Any:
 def main() -> None:
     """Run the rounds and print the table."""
     parser = argparse.ArgumentParser()
-    for name, default in (("rounds", 5), ("calls", 300), ("streams", 60)):
+    for name, default in (("rounds", 12), ("calls", 100), ("streams", 25)):
         parser.add_argument(f"--{name}", type=int, default=default)
     wanted = parser.parse_args()
     servers = [start("--serve", kind) for kind in ("provider", "sink")]
     ports = [(server.stdout.readline().strip() if server.stdout else "") for server in servers]
     addresses = (f"http://127.0.0.1:{ports[0]}/v1", f"http://127.0.0.1:{ports[1]}")
     peer = peer_python()
-    workers = {kind: start("--work", kind, *addresses) for kind in ("none", "sentinelops")}
+    workers = {kind: start("--work", kind, *addresses) for kind in ("sentinelops",)}
     if peer:
         workers["otel openai-v2"] = start("--work", "otel openai-v2", *addresses, python=peer)
     results: dict[str, list[Any]] = {kind: [] for kind in workers}
     for worker in workers.values():
-        ask(worker, "50 10")
+        ask(worker, "30 5")
     for _ in range(wanted.rounds):
         for kind, worker in workers.items():
             results[kind].append(ask(worker, f"{wanted.calls} {wanted.streams}"))
@@ -180,29 +189,20 @@ def main() -> None:
 
 
 def table(results: dict[str, list[Any]]) -> None:
-    """Medians over the rounds of what is added in each, and our part of the peer's."""
-    fields = [(i, name) for i in (0, 1) for name in ("p50", "p99", "cpu")]
-    medians = {
-        kind: [statistics.median(round_[i][name] for round_ in rounds) for i, name in fields]
-        for kind, rounds in results.items()
-    }
-    heads = [f"{('call', 'stream')[i]} {name}" for i, name in fields]
-    print("| added, microseconds | " + " | ".join(heads) + " |")
+    """Medians over the rounds, and our part of the peer's."""
+    fields = [(i, name) for i in (0, 1) for name in ("p50", "caller", "cpu")]
+
+    def medians(kind: str, what: str) -> list[float]:
+        return [statistics.median(round_[i][what][name] for round_ in results[kind]) for i, name in fields]
+
+    print("| added, microseconds | " + " | ".join(f"{('call', 'stream')[i]} {name}" for i, name in fields) + " |")
     print("| --- |" + " ---: |" * len(fields))
-    print("| none (absolute) | " + " | ".join(f"{value:,.0f}" for value in medians["none"]) + " |")
-    # a round's difference to the same round without: what both had to bear falls out
-    added = {
-        kind: [
-            statistics.median(one[i][name] - bare[i][name] for one, bare in zip(rounds, results["none"], strict=True))
-            for i, name in fields
-        ]
-        for kind, rounds in results.items()
-    }
-    for kind, row in added.items():
-        if kind != "none":
-            print(f"| {kind} | " + " | ".join(f"{value:,.0f}" for value in row) + " |")
-    if "otel openai-v2" in added:
-        pairs = zip(added["sentinelops"], added["otel openai-v2"], strict=True)
+    rows = {"not watched (absolute)": medians("sentinelops", "bare")}
+    rows |= {kind: medians(kind, "added") for kind in results}
+    for name, row in rows.items():
+        print(f"| {name} | " + " | ".join(f"{value:,.0f}" for value in row) + " |")
+    if "otel openai-v2" in rows:
+        pairs = zip(rows["sentinelops"], rows["otel openai-v2"], strict=True)
         print("| ours / theirs | " + " | ".join(f"{a / b:.2f}" if b > 0 else "-" for a, b in pairs) + " |")
 
 
