@@ -36,7 +36,7 @@ class GrpcConfig:
     max_message_bytes: int = 64 * 1024 * 1024
     threads: int = 32
     max_waiting_calls: int = 256
-    commit_timeout_seconds: float = 60.0
+    commit_timeout_seconds: float = 8.0  # OpenTelemetry exporters give up after 10: they are told before
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -88,12 +88,19 @@ class GrpcReceiver:
             self._server.stop(grace_seconds).wait()
             self._server = None
 
+    def _committed(self, future: Future[Outcome]) -> Outcome:
+        try:
+            return future.result(self.config.commit_timeout_seconds)
+        except FutureTimeout:
+            future.cancel()  # what still waits in the queue would be sent again and stored for nothing
+            raise
+
     def _handler(self, signal: Signal) -> Callable[[bytes, grpc.ServicerContext], bytes]:
         def export(body: bytes, context: grpc.ServicerContext) -> bytes:
             try:
                 self._authenticate(_key_of(context))
                 future = self._submit(OtlpBatch(signal, body, "protobuf", time.time_ns()))
-                outcome = future.result(self.config.commit_timeout_seconds)
+                outcome = self._committed(future)
             except FutureTimeout:
                 _abort(
                     context, Temporary("the commit takes too long: send the batch again, nothing is stored twice", 5.0)

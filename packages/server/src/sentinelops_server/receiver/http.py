@@ -53,7 +53,7 @@ class OtlpHttpConfig:
     max_body_bytes: int = 16 * 1024 * 1024
     max_decompressed_bytes: int = 64 * 1024 * 1024
     body_timeout_seconds: float = 30.0
-    commit_timeout_seconds: float = 60.0
+    commit_timeout_seconds: float = 8.0  # OpenTelemetry exporters give up after 10: they are told before
     cors_origins: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
