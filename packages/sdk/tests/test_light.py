@@ -61,7 +61,11 @@ PARENTS = [
 ]
 
 
-@pytest.mark.parametrize("sampler", [DEFAULT_ON, ALWAYS_ON, ALWAYS_OFF, TraceIdRatioBased(1.0)], ids=["default", "always on", "always off", "by ratio"])
+@pytest.mark.parametrize(
+    "sampler",
+    [DEFAULT_ON, ALWAYS_ON, ALWAYS_OFF, TraceIdRatioBased(1.0)],
+    ids=["default", "always on", "always off", "by ratio"],
+)
 @pytest.mark.parametrize("parent", PARENTS, ids=[f"parent {number}" for number in range(len(PARENTS))])
 def test_it_is_what_the_tracer_would_have_made(sampler: Any, parent: SpanContext | None) -> None:
     ours, theirs = (ended(sampler, parent, looked_at=looked_at) for looked_at in (False, True))
