@@ -94,7 +94,7 @@ ALTER SEQUENCE request_metrics_id_seq OWNED BY request_metrics.id;
 -- time: the rows of one are sorted after they are found.
 CREATE INDEX request_metrics_trace ON request_metrics (trace_id);
 CREATE INDEX request_metrics_request_id ON request_metrics USING hash (request_id); -- only ever asked for equality; a third of the size
-CREATE INDEX request_metrics_model ON request_metrics (model);
+CREATE INDEX request_metrics_model ON request_metrics (model, timestamp DESC);
 CREATE INDEX request_metrics_failed ON request_metrics (timestamp DESC) WHERE status <> 'ok';
 CREATE INDEX request_metrics_session ON request_metrics (session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX request_metrics_user ON request_metrics (user_id) WHERE user_id IS NOT NULL;
