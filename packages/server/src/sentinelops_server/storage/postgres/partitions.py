@@ -17,11 +17,6 @@ EPOCH_DAY = date(1970, 1, 1)
 LOCK = 0x50415254  # "PART": one creator at a time
 
 
-def day_of(time_ns: int) -> date:
-    """Return the UTC day of Unix nanoseconds."""
-    return EPOCH_DAY + timedelta(days=time_ns // DAY_NS)
-
-
 def days_of(times_ns: Iterable[int]) -> set[date]:
     """Return the UTC days of Unix nanoseconds."""
     return {EPOCH_DAY + timedelta(days=day) for day in {time_ns // DAY_NS for time_ns in times_ns}}
