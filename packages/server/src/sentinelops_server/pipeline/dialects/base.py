@@ -10,9 +10,29 @@ from typing import Any, Protocol
 from ...analysis.messages import parse_json
 from ...model import Span
 
-__all__ = ["Dialect", "Reading", "as_count", "as_float", "as_text", "as_words", "iso_after", "milliseconds"]
+__all__ = [
+    "Dialect",
+    "Reading",
+    "ReportedScore",
+    "as_count",
+    "as_float",
+    "as_text",
+    "as_words",
+    "iso_after",
+    "milliseconds",
+]
 
 MAX_COUNT = 2**31 - 1  # INTEGER of the specification
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedScore:
+    """One evaluation that a span carries of itself: a number, a label or both, and why."""
+
+    name: str
+    value: float | None = None
+    label: str | None = None
+    comment: str | None = None
 
 
 @dataclass(slots=True)
@@ -21,7 +41,8 @@ class Reading:
 
     `type` is a value of spans.type; `operation` is set when the span is a model call (else None). `usage` has the
     counts by name: input, output, total, cache_read, cache_write, reasoning, and any further one. Times are seconds.
-    `bodies` names the attributes whose content was taken into `content` and leaves the row.
+    `bodies` names the attributes whose content was taken into `content` and leaves the row. `metadata["reported_cost"]`
+    is what the sender says the call cost, in dollars: shown, never our cost. `scores` are evaluations on the span.
     """
 
     type: str | None = None
@@ -50,6 +71,8 @@ class Reading:
     weight: float = 1.0
     content: dict[str, Any] = field(default_factory=dict)
     bodies: list[str] = field(default_factory=list)
+    layer: bool = False
+    scores: list[ReportedScore] = field(default_factory=list)
 
 
 class Dialect(Protocol):
