@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .base import Dialect, Reading
+from .base import Dialect, Reading, ReportedScore
 from .genai import GenAi
 
-__all__ = ["DIALECTS", "Dialect", "GenAi", "Reading"]
+__all__ = ["DIALECTS", "Dialect", "GenAi", "Reading", "ReportedScore"]
 
 # asked in this order
 DIALECTS: tuple[Dialect, ...] = (GenAi(),)
