@@ -32,7 +32,9 @@ def run_in(name: str, *paths: str, expect: str = "", timeout_seconds: float = 28
         assert asked.stdout.startswith(version), f"{python} has {package} {asked.stdout.strip()}, wanted {version}"
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "packages" / "sdk" / "src"), str(ROOT / "packages" / "sdk" / "tests")]),
+        "PYTHONPATH": os.pathsep.join(
+            [str(ROOT / "packages" / "sdk" / "src"), str(ROOT / "packages" / "sdk" / "tests")]
+        ),
         "SENTINELOPS_TEST_CLIENT": name,
     }
     command = [str(python), "-m", "pytest", *paths]

@@ -8,6 +8,7 @@ TracerProvider has other processors that must see the attributes).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from ._guard import swallow
 from ._resolve import resolve_call
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
     from opentelemetry.sdk.trace import ReadableSpan
 
     from ._content import ContentPolicy
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 # Set by other instrumentations, and by ours around a call they already describe: the inner model call stays silent.
 SUPPRESS_KEY = "suppress_language_model_instrumentation"
 _SUPPRESS_ALL_KEY = "suppress_instrumentation"
+# In a context: the framework's view of the call under way (_layer.Cover); it gives way to a call that starts below it.
+LAYER_KEY = "sentinelops-layer"
+# Set (to anything but None) while a client library that we watch sends a request: an HTTP hook below stays silent.
+inner: ContextVar[Any] = ContextVar("sentinelops.inner", default=None)
 
 
 class CallRecord:
@@ -155,15 +161,23 @@ def start_call(  # noqa: PLR0913 - the facts of a call, all but three by name
     server_address: str | None = None,
     server_port: int | None = None,
     streaming: bool = False,
+    context: Context | None = None,
 ) -> Call | None:
-    """Begin a model call under the current context; None when the SDK is off or the call suppressed. Never raises."""
+    """Begin a model call under `context` (None: the current one); None when the SDK is off or the call suppressed.
+
+    Never raises.
+    """
     runtime = _runtime.current
     if runtime is None:
         return None
     try:
-        context = otel_context.get_current()
+        if context is None:
+            context = otel_context.get_current()
         if context.get(SUPPRESS_KEY) or context.get(_SUPPRESS_ALL_KEY):
             return None
+        layer: Any = context.get(LAYER_KEY)
+        if layer is not None:
+            layer.covered = True
         copied = dict(request)
         for key, value in copied.items():
             if type(value) is list:

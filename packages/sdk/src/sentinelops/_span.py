@@ -99,18 +99,23 @@ class ActiveSpan:
         for key, value in attributes.items():
             self.record.attributes[semconv.METADATA_PREFIX + key] = value
 
-    def start(self) -> None:
-        """Start the span under the current one, without making it current."""
+    @property
+    def context(self) -> Context | None:
+        """The context in which this is the current span, for what starts below it elsewhere; None: not recorded."""
+        return self._context
+
+    def start(self, parent: Context | None = None) -> None:
+        """Start the span under `parent` (None: the current context), without making it current."""
         runtime = _runtime.current
         if runtime is None:
             return
         try:
             from opentelemetry.trace import SpanKind, set_span_in_context
 
-            self._span = cast("Span | None", runtime.start_span(self._name, SpanKind.INTERNAL))
+            self._span = cast("Span | None", runtime.start_span(self._name, SpanKind.INTERNAL, parent))
             if self._span is not None:
                 self._runtime = runtime
-                self._context = set_span_in_context(self._span)
+                self._context = set_span_in_context(self._span, parent)
         except Exception as failure:
             swallow("span.start", failure)
 

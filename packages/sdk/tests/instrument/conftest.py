@@ -32,6 +32,4 @@ def _there(package: str) -> bool:
         return False
 
 
-collect_ignore = [
-    folder for folder, package in PACKAGES.items() if (HERE / folder).is_dir() and not _there(package)
-]
+collect_ignore = [folder for folder, package in PACKAGES.items() if (HERE / folder).is_dir() and not _there(package)]

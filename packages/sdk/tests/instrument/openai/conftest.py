@@ -10,7 +10,7 @@ import pytest
 from openai_support.fake import FakeOpenAI, Sink, Span, Spans
 from sentinelops import _configure, _guard
 from sentinelops.instrument import instrument, uninstrument
-from sentinelops.instrument.openai import _watch
+from sentinelops.instrument._wire import watch
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,7 @@ def sink(receiver: Sink, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
     """SentinelOps configured and watching openai; failures of ours are raised unless a test says otherwise."""
     monkeypatch.setattr(_guard, "strict", True)
     gc.collect()
-    _watch.drain()
+    watch.drain()
     receiver.spans.clear()
     receiver.status = 200
     _configure.configure(
@@ -56,8 +56,8 @@ def sink(receiver: Sink, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
     instrument("openai")
     yield receiver
     uninstrument("openai")
-    _watch._end_all()  # what a test broke may have left open
-    _watch._live.clear()
+    watch._end_all()  # what a test broke may have left open
+    watch._live.clear()
     _configure.shutdown()
 
 
@@ -67,7 +67,7 @@ def spans(sink: Sink) -> Spans:
 
     def wait(count: int = 1) -> list[Span]:
         gc.collect()
-        _watch.drain()
+        watch.drain()
         return sink.wait(count, _configure.flush)
 
     return wait

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import openai
@@ -12,7 +13,10 @@ from openai_support.fake import FakeOpenAI, Sink, Spans
 from openai_support.surfaces import SURFACES, Surface, run_either
 from sentinelops import _call, _guard, _runtime
 from sentinelops.instrument import instrument, uninstrument
-from sentinelops.instrument.openai import _describe, _exchange, _provider, _streams, _watch
+from sentinelops.instrument import openai as hooked
+from sentinelops.instrument._wire import answer, exchange, openai_folders, streams, watch
+from sentinelops.instrument._wire import openai as wire
+from sentinelops.instrument._wire import provider as providers
 
 HI: list[Any] = [{"role": "user", "content": "Hi"}]
 
@@ -22,20 +26,20 @@ def _raises(*args: Any, **kwargs: Any) -> Any:
 
 
 BREAKS: dict[str, tuple[Any, str]] = {
-    "route": (_exchange, "route_of"),
-    "endpoint": (_exchange, "endpoint_of"),
-    "start_call": (_exchange, "start_call"),
+    "route": (hooked, "route_of"),
+    "endpoint": (hooked, "endpoint_of"),
+    "start_call": (exchange, "start_call"),
     "start_span": (_runtime.Runtime, "start_span"),
-    "answer": (_exchange, "Answer"),
-    "folder": (_exchange, "folder_for"),
-    "watch": (_watch, "_ensure_undertaker"),
-    "leave": (_watch, "leave"),
-    "passage": (_exchange, "Passage"),
-    "fold": (_streams, "_parsed"),
+    "answer": (exchange, "Answer"),
+    "folder": (openai_folders.ChatFolder, "__init__"),
+    "watch": (watch, "_ensure_undertaker"),
+    "leave": (watch, "leave"),
+    "passage": (exchange, "Passage"),
+    "fold": (streams, "_parsed"),
     "end": (_runtime.Runtime, "end_call"),
-    "describe": (_describe, "_settled"),
-    "describe a part": (_describe, "_response_attributes"),
-    "keep": (_describe.Answer, "keep"),
+    "describe": (answer, "_settled"),
+    "describe a part": (wire, "_response_attributes"),
+    "keep": (answer.Answer, "keep"),
 }
 CHOSEN = [s for s in SURFACES if s.mode in ("plain", "stream", "raw", "streaming", "streaming_stream", "helper")]
 
@@ -78,7 +82,7 @@ def test_a_stream_survives_when_taking_notes_fails(
     client: openai.OpenAI, spans: Spans, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_guard, "strict", False)
-    monkeypatch.setitem(_streams.FIRST_TOKEN, "chat_completions", _raises)
+    monkeypatch.setitem(hooked.ROUTES, "/chat/completions", ("chat", replace(wire.CHAT, first_token=_raises)))
     assert len(list(client.chat.completions.create(model="plain", messages=HI, stream=True))) == 5
     spans(1)
 
@@ -233,18 +237,18 @@ def test_an_unknown_client_is_left_alone(monkeypatch: pytest.MonkeyPatch, caplog
 )
 def test_the_address_names_the_provider(url: str, provider: str) -> None:
     with openai.OpenAI(api_key="k", base_url=url) as client:
-        assert _provider.endpoint_of(client).provider == provider
+        assert providers.endpoint_of(client).provider == provider
 
 
 def test_azure_behind_a_gateway_is_azure_and_a_new_base_url_is_seen() -> None:
     with openai.AzureOpenAI(api_key="k", azure_endpoint="https://llm.corp.example", api_version="2025-01-01") as client:
-        assert _provider.endpoint_of(client).provider == "azure.ai.openai"
+        assert providers.endpoint_of(client).provider == "azure.ai.openai"
     with openai.OpenAI(api_key="k", base_url="http://localhost:8000/v1") as client:
-        first = _provider.endpoint_of(client)
+        first = providers.endpoint_of(client)
         assert (first.provider, first.host, first.port) == ("openai_compatible", "localhost", 8000)
-        assert _provider.endpoint_of(client) is first
+        assert providers.endpoint_of(client) is first
         client.base_url = "http://localhost:11434/v1"  # type: ignore[assignment]
-        assert _provider.endpoint_of(client).provider == "ollama"
+        assert providers.endpoint_of(client).provider == "ollama"
 
 
 @pytest.mark.parametrize(
@@ -263,8 +267,8 @@ def test_azure_behind_a_gateway_is_azure_and_a_new_base_url_is_seen() -> None:
 def test_the_answer_names_a_provider_the_address_did_not(
     headers: dict[str, str], body: dict[str, Any], provider: str
 ) -> None:
-    assert _provider.refine("openai_compatible", headers, body) == provider
-    assert _provider.refine("groq", headers, body) == "groq"
+    assert providers.refine("openai_compatible", headers, body) == provider
+    assert providers.refine("groq", headers, body) == "groq"
 
 
 def test_azure_calls_are_seen(provider: FakeOpenAI, spans: Spans) -> None:

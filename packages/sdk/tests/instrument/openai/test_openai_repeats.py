@@ -7,8 +7,8 @@ import random
 from typing import Any
 
 import pytest
-from sentinelops.instrument.openai import _streams
-from sentinelops.instrument.openai._folders import ChatFolder
+from sentinelops.instrument._wire import streams
+from sentinelops.instrument._wire.openai_folders import ChatFolder
 
 TEXTS = [
     "a",
@@ -49,11 +49,11 @@ def written(chunks: list[dict[str, Any]], chance: random.Random) -> bytes:
 def read(
     data: bytes, cuts: list[int], *, repeats: bool, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[dict[str, Any], bool]:
-    passage = _streams.Passage(ChatFolder(), None, None)
+    passage = streams.Passage(ChatFolder(), None, None)
     if not repeats:
         passage._repeats = None
     edges = [0, *sorted(cuts), len(data)]
-    monkeypatch.setattr(_streams, "FOLD_BYTES", 0)  # every piece is folded as it comes
+    monkeypatch.setattr(streams, "FOLD_BYTES", 0)  # every piece is folded as it comes
     for begin, end in zip(edges, edges[1:], strict=False):
         passage.take(data[begin:end])
     passage.settle()
@@ -95,8 +95,8 @@ def test_repeats_are_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     chunks = [chunk({"role": "assistant", "content": ""}), *(chunk({"content": f" w{n}"}) for n in range(100))]
     data = written(chunks, random.Random(1))
     parsed: list[bytes] = []
-    original = _streams._loads_all
-    monkeypatch.setattr(_streams, "_loads_all", lambda payloads: parsed.extend(payloads) or original(payloads))
+    original = streams._loads_all
+    monkeypatch.setattr(streams, "_loads_all", lambda payloads: parsed.extend(payloads) or original(payloads))
     body, _ = read(data, [], repeats=True, monkeypatch=monkeypatch)
     assert body["choices"][0]["message"]["content"] == "".join(f" w{n}" for n in range(100))
     assert len(parsed) <= 3

@@ -11,7 +11,7 @@ from typing import Any
 import openai
 import pytest
 from openai_support.fake import FakeOpenAI, Spans
-from sentinelops.instrument.openai import _streams, _watch
+from sentinelops.instrument._wire import streams, watch
 
 # the client's own: a stream that nobody reads or closes keeps its connection until the collector comes
 FORGOTTEN_SOCKETS = pytest.mark.filterwarnings(
@@ -105,7 +105,7 @@ def test_streams_let_go_are_ended_and_leave_nothing(
         del stream
         gc.collect()
     assert all(outcome(span) == "cancelled" for span in spans(count))
-    assert _watch.live_count() == 0
+    assert watch.live_count() == 0
 
 
 @FORGOTTEN_SOCKETS
@@ -134,7 +134,7 @@ def test_hundreds_of_abandoned_streams_leave_memory_flat(client: openai.OpenAI, 
         tracemalloc.stop()
         gc.enable()
     assert after - before < 20_000  # 50 bytes for each
-    assert _watch.live_count() == 0
+    assert watch.live_count() == 0
 
 
 @FORGOTTEN_SOCKETS
@@ -156,7 +156,7 @@ def test_async_streams_break_close_cancel_and_fall(aclient: openai.AsyncOpenAI, 
             await broken_off()
             await closed()
             task = asyncio.create_task(cancelled())
-            while _watch.live_count() < 1 or not _first_token_seen():
+            while watch.live_count() < 1 or not _first_token_seen():
                 await asyncio.sleep(0.005)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -167,11 +167,11 @@ def test_async_streams_break_close_cancel_and_fall(aclient: openai.AsyncOpenAI, 
     asyncio.run(go())
     assert [outcome(span) for span in spans(4)] == ["cancelled"] * 4
     assert not any(span["error"] for span in spans(4))
-    assert _watch.live_count() == 0
+    assert watch.live_count() == 0
 
 
 def _first_token_seen() -> bool:
-    return any(exchange._call._first_ns for exchange in list(_watch._live.values()))
+    return any(exchange._call._first_ns for exchange in list(watch._live.values()))
 
 
 def test_an_error_inside_a_stream(client: openai.OpenAI, spans: Spans) -> None:
@@ -220,33 +220,33 @@ def test_no_done_at_the_end_is_still_the_end(client: openai.OpenAI, spans: Spans
 def test_enormous_streams_are_folded_on_the_way(
     client: openai.OpenAI, spans: Spans, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_streams, "TEXT_CHARS", 20_000)
+    monkeypatch.setattr(streams, "TEXT_CHARS", 20_000)
     most = 0
-    taken = _streams.Passage.take
+    taken = streams.Passage.take
 
     def take(self: Any, chunk: bytes) -> None:
         nonlocal most
         taken(self, chunk)
         most = max(most, sum(map(len, self._pieces)))
 
-    monkeypatch.setattr(_streams.Passage, "take", take)
+    monkeypatch.setattr(streams.Passage, "take", take)
     assert len(list(open_stream(client, "long"))) == 6_003
     (span,) = spans(1)
-    assert most <= _streams.FOLD_BYTES
+    assert most <= streams.FOLD_BYTES
     assert span["attributes"]["gen_ai.usage.output_tokens"] == 20
     assert said(span).startswith("word word ")
 
 
 def test_events_split_anywhere_fold_the_same() -> None:
     from openai_support.answers import CHAT, STREAMS
-    from sentinelops.instrument.openai._folders import ChatFolder
+    from sentinelops.instrument._wire.openai_folders import ChatFolder
 
     whole = "".join(STREAMS[CHAT, "tools"]).encode()
     bodies = []
     for size in (1, 7, 64, len(whole)):
         for ending in (b"\n", b"\r\n"):
             data = b": ping\n\n" + whole.replace(b"\n", ending)
-            passage = _streams.Passage(ChatFolder(), None, None)
+            passage = streams.Passage(ChatFolder(), None, None)
             for start in range(0, len(data), size):
                 passage.take(data[start : start + size])
             passage.settle()
@@ -259,15 +259,16 @@ def test_events_split_anywhere_fold_the_same() -> None:
 def test_what_waits_weighs_what_the_answer_holds() -> None:
     from sentinelops._batch import weight
     from sentinelops._call import CallRecord
-    from sentinelops.instrument.openai._describe import Answer, describe
+    from sentinelops.instrument._wire.answer import Answer, describe
+    from sentinelops.instrument._wire.openai import CHAT
 
     record = CallRecord("chat", "openai", "m", {"messages": [{"role": "user", "content": "x" * 1_000}]}, describe)
     bare = weight(record)
-    record.response = answer = Answer("chat_completions")
+    record.response = answer = Answer(CHAT)
     assert weight(record) == bare
     answer.keep(b"y" * 50_000)
     assert weight(record) == bare + 50_000
-    answer.passage = _streams.Passage(None, None, None)
+    answer.passage = streams.Passage(None, None, None)
     answer.passage.take(b"z" * 70_000)
     assert weight(record) == bare + 70_000
 
@@ -278,10 +279,10 @@ def test_a_stream_open_at_a_fork_is_the_parents(client: openai.OpenAI, provider:
 
     stream = open_stream(client, "held")
     next(stream)
-    assert _watch.live_count() == 1
+    assert watch.live_count() == 1
     child = os.fork()
     if child == 0:  # pragma: no cover - another process
-        os._exit(0 if _watch.live_count() == 0 else 1)
+        os._exit(0 if watch.live_count() == 0 else 1)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     provider.hold.set()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from ... import semconv as s
-from ._parts import MAPPINGS
-from ._streams import loads_or_none
+from .parts import MAPPINGS
 
 # names below `usage`, and below its two details: the first that holds a number counts. Unknown stays
 # unknown: no zero is made up.
@@ -105,19 +103,3 @@ def inference_seconds(headers: Mapping[str, str] | None, body: Mapping[str, Any]
 
 def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-_MODEL = re.compile(rb'"model"\s*:\s*"((?:[^"\\]|\\.)*)"')
-_USAGE = re.compile(rb'"usage"\s*:\s*(\{(?:[^{}]|\{[^{}]*\})*\})')
-
-
-def scavenged(edges: bytes) -> dict[str, Any]:
-    """Model and usage out of an answer of which only the beginning and the end were kept."""
-    out: dict[str, Any] = {}
-    model = _MODEL.search(edges)
-    if model:
-        out["model"] = loads_or_none(b'"' + model[1] + b'"')
-    usage = _USAGE.search(edges)
-    if usage:
-        out["usage"] = loads_or_none(usage[1])
-    return out

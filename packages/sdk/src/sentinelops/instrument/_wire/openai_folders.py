@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._streams import Folder, Text
+from .streams import Text
 
 _TEXTS = ("content", "refusal", "reasoning_content", "reasoning")
 
@@ -238,16 +238,3 @@ class ResponsesFolder(_Base):
             elif part in ("arguments", "input") and not item.get(part):
                 item[part] = str(text)
         return [item for _, item in sorted(self._items.items())]
-
-
-FOLDERS: dict[str, type[ChatFolder] | type[CompletionFolder] | type[ResponsesFolder]] = {
-    "chat_completions": ChatFolder,
-    "completions": CompletionFolder,
-    "responses": ResponsesFolder,
-}
-
-
-def folder_for(api: str) -> Folder | None:
-    """None: this one does not stream."""
-    kind = FOLDERS.get(api)
-    return None if kind is None else kind()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ... import semconv as s
-from ._parts import MAPPINGS, audio_part, file_part, image_part, plain, text_part
+from .parts import MAPPINGS, audio_part, file_part, image_part, plain, text_part
 
 
 def content(api: str, request: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from ._streams import Passage
+from .streams import Passage
 
 if TYPE_CHECKING:
-    from ._exchange import Exchange
+    from .exchange import Exchange
 
 _SYNC = ("iter_bytes", "close")
 _ASYNC = ("aiter_bytes", "aclose")
@@ -172,7 +172,7 @@ def _ensure_undertaker() -> None:
         # registered after configure() registered its own, so it runs before the last export
         atexit.register(_end_all)
         os.register_at_fork(after_in_child=_after_fork)
-    _undertaker = Thread(target=_work, name="sentinelops-openai", daemon=True)
+    _undertaker = Thread(target=_work, name="sentinelops-streams", daemon=True)
     _undertaker.start()
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from ..._guard import swallow
-from ._repeats import PADDING, Repeats
+from .repeats import PADDING, Repeats
 
 FOLD_BYTES = 256 * 1024
 # What one answer may hold of text; beyond it only its length is known. Usage and finish reasons are always kept.
@@ -24,16 +24,6 @@ _BEGINNING = 2_048
 
 _EVENT_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
-
-# The first bytes that carry something the model wrote; an echo of the request is no content. One for each protocol.
-FIRST_TOKEN: dict[str, Callable[[bytes], object]] = {
-    "chat_completions": re.compile(
-        rb'"(?:content|refusal|reasoning|reasoning_content|arguments|transcript|data|input)"\s*:\s*"[^"]'
-        rb'|"tool_calls"\s*:\s*\[\s*\{'
-    ).search,
-    "responses": re.compile(rb'"delta"\s*:\s*"[^"]').search,
-    "completions": re.compile(rb'"text"\s*:\s*"[^"]').search,
-}
 
 
 class Folder(Protocol):
@@ -95,7 +85,7 @@ class Passage:
             if self._size > FOLD_BYTES:
                 self._fold()
         except Exception as error:
-            swallow("openai.take", error)
+            swallow("wire.take", error)
 
     def _fold(self) -> None:
         if self.folder is not None:

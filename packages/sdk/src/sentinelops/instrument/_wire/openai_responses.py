@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ... import semconv as s
-from ._chat import tool_definition
-from ._parts import MAPPINGS, audio_part, file_part, image_part, plain, text_part
+from .openai_chat import tool_definition
+from .parts import MAPPINGS, audio_part, file_part, image_part, plain, text_part
 
 # a tool that runs on the host's side: the model asks, the host answers
 _CALLS = {
