@@ -18,6 +18,7 @@ from opentelemetry.util._once import Once
 from otlp_sink import Sink
 from sentinelops import _config, _configure, _export, _runtime
 from sentinelops._config import VARIABLES, Config, load
+from sentinelops._sampling import Rule
 
 DOCS = Path(__file__).parents[3] / "docs" / "sdk.md"
 
@@ -93,6 +94,8 @@ def test_every_option_has_its_variable(option: str, variable: str) -> None:
     values = {
         "endpoint": ("http://e:1", "http://e:1/v1/traces"), "headers": ("a=b", (("a", "b"),)), "compression": ("none", "none"),
         "capture_content": ("off", "off"), "capture_memory": ("off", False), "metrics": ("no", False), "disabled": ("on", True),
+        "sample_detail": ("0.5", 0.5), "sample_calls": ("0.5", 0.5),
+        "sampling": ('[{"match": {"model": "m*"}, "calls": 0.5}]', (Rule((("model", ("m*",)),), calls=0.5),)),
     }  # fmt: skip
     text, expected = values.get(option, ("7", 7))
     config = load({variable: text}, {})

@@ -107,6 +107,7 @@ def test_a_whole_model_call_arrives(sink: Sink, start: Callable[..., None]) -> N
         "sent": 2,
         "retried": 0,
         "dropped": {},
+        "sampled_out": {},
         "queued": 0,
         "spooled": 0,
         "internal_errors": {},

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import urllib.parse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 if TYPE_CHECKING:
     from ._content import ContentPolicy
+    from ._sampling import Rule
 
 DEFAULT_ENDPOINT = "http://localhost:4318"
 _ON, _OFF = ("1", "true", "on", "yes"), ("0", "false", "off", "no", "")
@@ -34,6 +35,11 @@ class Options(TypedDict, total=False):
     retry_max_seconds: float
     spool_dir: str
     spool_max_bytes: int
+    sample_detail: float
+    sample_calls: float
+    sample_slow_seconds: float
+    sampling: Sequence[Mapping[str, Any]] | str
+    sampler: Callable[[dict[str, Any]], float | Mapping[str, float] | None]
     disabled: bool
 
 
@@ -68,6 +74,11 @@ class Config:
     retry_max_seconds: float = 600.0
     spool_dir: str | None = None
     spool_max_bytes: int = 64 * 1024 * 1024
+    sample_detail: float = 1.0
+    sample_calls: float = 1.0
+    sample_slow_seconds: float = 30.0
+    sampling: tuple[Rule, ...] = ()
+    sampler: Callable[[dict[str, Any]], float | Mapping[str, float] | None] | None = None
     disabled: bool = False
 
     def __post_init__(self) -> None:
@@ -80,6 +91,11 @@ class Config:
         for name in _POSITIVE:
             if not getattr(self, name) > 0 or math.isinf(getattr(self, name)):
                 raise ValueError(f"{name} is {getattr(self, name)!r}: give a finite number above 0")
+        if self.samples:
+            from ._sampling import check_rate
+
+            check_rate("sample_detail", self.sample_detail, nothing=True)
+            check_rate("sample_calls", self.sample_calls, nothing=False)
         if self.api_key is not None:
             _check_header("api_key", self.api_key)
         for key, value in self.headers:
@@ -91,6 +107,11 @@ class Config:
         shown.append(f"api_key={'None' if self.api_key is None else repr('***')}")
         shown += [f"headers={{{', '.join(f'{key}: ***' for key, _ in self.headers)}}}"]
         return f"Config({', '.join(shown)})"
+
+    @property
+    def samples(self) -> bool:
+        """Whether anything is to be sampled."""
+        return bool(self.sample_detail != 1 or self.sample_calls != 1 or self.sampling or self.sampler is not None)
 
     def request_headers(self) -> dict[str, str]:
         """What every export carries, key included."""
@@ -109,6 +130,7 @@ class Config:
 _POSITIVE = (
     "max_content_chars", "metrics_interval_seconds", "schedule_delay_seconds", "max_queue_spans", "max_queue_bytes",
     "max_batch_spans", "timeout_seconds", "exit_timeout_seconds", "retry_max_seconds", "spool_max_bytes",
+    "sample_slow_seconds",
 )  # fmt: skip
 
 
@@ -159,6 +181,15 @@ def _headers(text: str) -> dict[str, str]:
     return parsed
 
 
+def _rules(given: Any) -> Any:
+    from ._sampling import parse_rules
+
+    try:
+        return parse_rules(given)
+    except ValueError as error:
+        raise ValueError(f"sampling: {error}") from None
+
+
 # option: (variable, how to read it). SENTINELOPS_ENDPOINT, _API_KEY and _DISABLED are read below: they replace several.
 VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "application": ("SENTINELOPS_APPLICATION", str),
@@ -182,6 +213,10 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "retry_max_seconds": ("SENTINELOPS_RETRY_MAX_SECONDS", float),
     "spool_dir": ("SENTINELOPS_SPOOL_DIR", str),
     "spool_max_bytes": ("SENTINELOPS_SPOOL_MAX_BYTES", int),
+    "sample_detail": ("SENTINELOPS_SAMPLE_DETAIL", float),
+    "sample_calls": ("SENTINELOPS_SAMPLE_CALLS", float),
+    "sample_slow_seconds": ("SENTINELOPS_SAMPLE_SLOW_SECONDS", float),
+    "sampling": ("SENTINELOPS_SAMPLING", _rules),
     "disabled": ("SENTINELOPS_DISABLED", _boolean),
 }
 _STANDARD: dict[str, tuple[tuple[str, Callable[[str], Any]], ...]] = {
@@ -226,21 +261,35 @@ def _addresses(environ: Mapping[str, str], endpoint: str | None) -> tuple[str, s
 
 def _checked_types(given: Mapping[str, Any]) -> dict[str, Any]:
     """Explicit options that were given, of the right type."""
-    unknown = sorted(set(given) - set(VARIABLES))
+    options = {*VARIABLES, "sampler"}  # a function is in no variable
+    unknown = sorted(set(given) - options)
     if unknown:
-        raise ValueError(f"unknown option {', '.join(unknown)}: the options are {', '.join(sorted(VARIABLES))}")
+        raise ValueError(f"unknown option {', '.join(unknown)}: the options are {', '.join(sorted(options))}")
     kept = {name: value for name, value in given.items() if value is not None}
     for name, value in kept.items():
-        kind = VARIABLES[name][1]
-        expected: tuple[type, ...] = {int: (int,), float: (int, float), _boolean: (bool,), str: (str,)}.get(
-            kind, (Mapping,)
-        )
-        if name == "spool_dir":
-            expected = (str, _path_type())
+        expected = _expected(name)
         if not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected):
             names = " or ".join(kind.__name__ for kind in expected)
             raise ValueError(f"{name} is a {type(value).__name__}: give a {names}")
+    if "sampling" in kept:
+        kept["sampling"] = _rules(kept["sampling"])
     return kept
+
+
+def _expected(name: str) -> tuple[type, ...]:
+    """What an option may be."""
+    if name == "spool_dir":
+        return (str, _path_type())
+    if name == "sampling":
+        return (list, tuple, str)
+    if name == "sampler":
+        return (_callable_type(),)
+    kinds: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), _boolean: (bool,), str: (str,)}
+    return kinds.get(VARIABLES[name][1], (Mapping,))
+
+
+def _callable_type() -> type:
+    return cast("type", Callable)
 
 
 def _path_type() -> type:

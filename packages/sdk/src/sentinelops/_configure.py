@@ -178,5 +178,5 @@ def shutdown(timeout_seconds: float | None = None) -> None:
 
 
 def stats() -> StatsSnapshot:
-    """What this process made and what became of it: created == sent + dropped + queued, by reason where dropped."""
+    """What this process made and what became of it: created == sent + dropped + sampled_out + queued, by reason."""
     return STATS.snapshot()

@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 
     from ._config import Config
     from ._runtime import Pending, Resolved
+    from ._sift import Sift
 
 SCOPE_NAME = "sentinelops"
 _GIVE_WAY_SECONDS = 0.0002
+Ready = tuple["ReadableSpan", "Resolved | None"]
 
 
 class Exporter:
@@ -64,8 +66,17 @@ class Exporter:
         self._stopping = False
         self._closed = False
         self._metrics_at: float | None = None
+        self._sift = self._new_sift()
         self._client_metrics = _metrics.ClientMetrics()
         self._encoder = SpanEncoder({semconv.SERVICE_INSTANCE_ID: str(uuid.uuid4())}, self._overrides)
+
+    def _new_sift(self) -> Sift | None:
+        """None when everything is sent: then nothing of sampling is even loaded."""
+        if not self._config.samples:
+            return None
+        from ._sift import Sift
+
+        return Sift(self._config, self._policy)
 
     @property
     def closed(self) -> bool:
@@ -185,6 +196,9 @@ class Exporter:
             due.append(self._sender.not_before - now)
         if self._metrics_at is not None:
             due.append(self._metrics_at - now)
+        expires = None if self._sift is None else self._sift.due()
+        if expires is not None:
+            due.append(expires - now)
         return min(due) if due else None
 
     def _round(self) -> None:
@@ -200,6 +214,8 @@ class Exporter:
         items = self._take()
         if items:
             self._encode(items)
+        if self._sift is not None:
+            self._sift.expire(time.monotonic())
         if time.monotonic() >= self._sender.not_before:
             self._send()
         if self._metrics_at is not None and time.monotonic() >= self._metrics_at:
@@ -213,19 +229,40 @@ class Exporter:
     def _encode(self, items: list[Item]) -> None:
         """Resolve and encode, giving way to the host's threads now and then: a batch may not hold the GIL."""
         gave_way = time.monotonic()
-        spans: list[tuple[ReadableSpan, Resolved | None]] = []
+        spans: list[Ready] = []
         for item in items:
-            resolved = None
-            if item.pending is not None:
-                try:
-                    resolved = item.pending.resolve(self._policy)
-                except Exception as failure:
-                    swallow("resolve", failure)
-            spans.append((item.span, resolved))
-            self._measure(item.span, resolved)
+            spans += self._resolved(item) if self._sift is None else self._sifted(item, self._sift)
             if time.monotonic() - gave_way > _GIVE_WAY_SECONDS:
                 time.sleep(0)
                 gave_way = time.monotonic()
+        most = self._config.max_batch_spans  # a trace that was waited for may bring many at once
+        for first in range(0, len(spans), most):
+            self._pack(spans[first : first + most])
+        if self._metrics_at is None and self._config.metrics:
+            self._metrics_at = time.monotonic() + self._config.metrics_interval_seconds
+
+    def _resolved(self, item: Item) -> list[Ready]:
+        resolved = None
+        if item.pending is not None:
+            try:
+                resolved = item.pending.resolve(self._policy)
+            except Exception as failure:
+                swallow("resolve", failure)
+        self._measure(item.span, resolved)
+        return [(item.span, resolved)]
+
+    def _sifted(self, item: Item, sift: Sift) -> list[Ready]:
+        """The client metrics count every call; what is sent of it and of its trace is for sampling to say."""
+        sight = sift.look(item)
+        self._measure(sight.span, sight.resolved)
+        try:
+            return sift.sift(sight, time.monotonic())
+        except Exception as failure:
+            STATS.dropped("encode")
+            swallow("sampling", failure)
+            return []
+
+    def _pack(self, spans: list[Ready]) -> None:
         try:
             body, encoded, failed = self._encoder.encode(spans)
             packed = self._compressed(body)
@@ -235,8 +272,6 @@ class Exporter:
         STATS.dropped("encode", failed)
         if encoded:
             self._enqueue(Batch(packed, encoded, time.monotonic()))
-        if self._metrics_at is None and self._config.metrics:
-            self._metrics_at = time.monotonic() + self._config.metrics_interval_seconds
 
     def _compressed(self, body: bytes) -> bytes:
         if self._config.compression != "gzip":
@@ -294,12 +329,14 @@ class Exporter:
         self._sender.close()
 
     def _leave(self) -> None:
-        """What cannot be sent any more goes to the spool, or is dropped and counted."""
+        """What cannot be sent any more goes to the spool, or is dropped and counted; what waits is left out."""
         while items := self._take():
             if self._sender.has_spool:
                 self._encode(items)
             else:
                 STATS.dropped("shutdown", len(items))
+        if self._sift is not None:
+            self._sift.close()
         with self._condition:
             left, self._outbox = self._outbox, deque()
             self._outbox_bytes = 0

@@ -107,6 +107,8 @@ def encode(resource: bytes, stats: StatsSnapshot, started_ns: int, client: Clien
         _sum(scope.metrics.add(), name, {"": value}, started_ns, now)
     if stats["dropped"]:
         _sum(scope.metrics.add(), semconv.SDK_SPANS_DROPPED, stats["dropped"], started_ns, now)
+    if stats["sampled_out"]:
+        _sum(scope.metrics.add(), semconv.SDK_SPANS_SAMPLED_OUT, stats["sampled_out"], started_ns, now)
     for name, series in client.series.items():
         if series:
             _histogram(scope.metrics.add(), name, series, started_ns, now)

@@ -9,19 +9,23 @@ from typing import TypedDict
 
 
 class StatsSnapshot(TypedDict):
-    """Counts of spans since the process (or its fork) began; created == sent + sum(dropped) + queued."""
+    """Counts of spans since the process (or its fork) began; created == sent + dropped + sampled_out + queued.
+
+    sampled_out: left out on purpose, by sampling: "calls", "detail", "buffer_full", "timeout" (docs/sampling.md).
+    """
 
     created: int
     sent: int
     retried: int
     dropped: dict[str, int]
+    sampled_out: dict[str, int]
     queued: int
     spooled: int
     internal_errors: dict[str, int]
 
 
 class Stats:
-    """Thread-safe counters. `queued` is what was created and not yet sent or dropped."""
+    """Thread-safe counters. `queued` is what was created and not yet sent, dropped or sampled out."""
 
     def __init__(self) -> None:
         self.reset()
@@ -35,6 +39,7 @@ class Stats:
         self._retried = 0
         self._spooled = 0
         self._dropped: Counter[str] = Counter()
+        self._sampled_out: Counter[str] = Counter()
         self._errors: Counter[str] = Counter()
 
     def created(self, spans: int = 1) -> None:
@@ -58,6 +63,12 @@ class Stats:
             with self._lock:
                 self._dropped[reason] += spans
 
+    def sampled_out(self, reason: str, spans: int = 1) -> None:
+        """Spans left out on purpose, and by what."""
+        if spans:
+            with self._lock:
+                self._sampled_out[reason] += spans
+
     def spooled(self, spans: int) -> None:
         """Spans written to disk (positive) or taken back from it (negative)."""
         with self._lock:
@@ -77,13 +88,14 @@ class Stats:
     def snapshot(self) -> StatsSnapshot:
         """One consistent copy."""
         with self._lock:
-            dropped = dict(self._dropped)
+            dropped, sampled_out = dict(self._dropped), dict(self._sampled_out)
             return {
                 "created": self._created,
                 "sent": self._sent,
                 "retried": self._retried,
                 "dropped": dropped,
-                "queued": self._created - self._sent - sum(dropped.values()),
+                "sampled_out": sampled_out,
+                "queued": self._created - self._sent - sum(dropped.values()) - sum(sampled_out.values()),
                 "spooled": self._spooled,
                 "internal_errors": dict(self._errors),
             }

@@ -51,6 +51,11 @@ TOOL_CALL_RESULT = "gen_ai.tool.call.result"  # JSON
 AGENT_NAME = "gen_ai.agent.name"
 RETRIEVAL_DOCUMENTS = "gen_ai.retrieval.documents"  # JSON
 EMBEDDINGS_DIMENSIONS = "gen_ai.embeddings.dimension.count"  # int
+EVALUATION_EVENT = "gen_ai.evaluation.result"  # name of an event; its trace and span say what it is about
+EVALUATION_NAME = "gen_ai.evaluation.name"
+EVALUATION_SCORE_VALUE = "gen_ai.evaluation.score.value"  # double
+EVALUATION_SCORE_LABEL = "gen_ai.evaluation.score.label"
+EVALUATION_EXPLANATION = "gen_ai.evaluation.explanation"
 
 # other standard names
 SESSION_ID = "session.id"
@@ -84,14 +89,19 @@ USAGE_REJECTED_PREDICTION_TOKENS = "sentinelops.usage.rejected_prediction_tokens
 HTTP_STATUS = "http.response.status_code"  # int
 ATTEMPTS = "sentinelops.attempts"  # int: HTTP attempts inside the client, only when more than one
 SAMPLING_WEIGHT = "sentinelops.sampling.weight"  # double: how many calls this one stands for
+SAMPLING_DETAIL = "sentinelops.sampling.detail"  # bool, false: bodies and the spans around it were sampled out
 CONTENT_TRUNCATED = "sentinelops.content.truncated"  # int: characters left out of the messages
 REDACTIONS_PREFIX = "sentinelops.redactions."  # + type: int, how many were redacted at the source
+SCORE_ID = "sentinelops.score.id"  # of an evaluation event: given again, it replaces the one before
+SCORE_SOURCE = "sentinelops.score.source"  # app, user, human, evaluator ...
+SCORE_TYPE = "sentinelops.score.type"  # "boolean": the value 1 or 0 is a thumb up or down
 
 # what an SDK process says of itself, as cumulative OTLP sums; attribute `reason` where it applies
 SDK_SPANS_CREATED = "sentinelops.sdk.spans.created"
 SDK_SPANS_SENT = "sentinelops.sdk.spans.sent"
 SDK_SPANS_RETRIED = "sentinelops.sdk.spans.retried"
 SDK_SPANS_DROPPED = "sentinelops.sdk.spans.dropped"
+SDK_SPANS_SAMPLED_OUT = "sentinelops.sdk.spans.sampled_out"
 
 # standard client metrics
 CLIENT_OPERATION_DURATION = "gen_ai.client.operation.duration"  # histogram, s

@@ -29,6 +29,7 @@ SDK_OUTCOMES = {
     semconv.SDK_SPANS_SENT: "sent",
     semconv.SDK_SPANS_RETRIED: "retried",
     semconv.SDK_SPANS_DROPPED: "dropped",
+    semconv.SDK_SPANS_SAMPLED_OUT: "sampled out",
 }
 
 
