@@ -95,6 +95,10 @@ def test_every_option_has_its_variable(option: str, variable: str) -> None:
         "endpoint": ("http://e:1", "http://e:1/v1/traces"), "headers": ("a=b", (("a", "b"),)), "compression": ("none", "none"),
         "capture_content": ("off", "off"), "capture_memory": ("off", False), "metrics": ("no", False), "disabled": ("on", True),
         "sample_detail": ("0.5", 0.5), "sample_calls": ("0.5", 0.5),
+        "models": (
+            "arn:aws:bedrock:eu-west-1:1:application-inference-profile/x9 = eu.amazon.nova-lite-v1:0, my-gpt=gpt-4o,",
+            {"arn:aws:bedrock:eu-west-1:1:application-inference-profile/x9": "eu.amazon.nova-lite-v1:0", "my-gpt": "gpt-4o"},
+        ),
         "sampling": ('[{"match": {"model": "m*"}, "calls": 0.5}]', (Rule((("model", ("m*",)),), calls=0.5),)),
     }  # fmt: skip
     text, expected = values.get(option, ("7", 7))
@@ -114,6 +118,7 @@ def test_every_option_has_its_variable(option: str, variable: str) -> None:
         ({"timeout_seconds": float("inf")}, "a finite number above 0"), ({"max_queue_spans": "9"}, "is a str: give a int"),
         ({"metrics": 1}, "is a int: give a bool"), ({"max_queue_spans": True}, "is a bool: give a int"),
         ({"aplication": "x"}, "unknown option aplication: the options are api_key"), ({"headers": {"a": ""}}, "header 'a'"),
+        ({"models": {"d": ""}}, "the model behind it"), ({"models": "a=b"}, "models is a str"),
     ],
 )  # fmt: skip
 def test_an_option_that_cannot_be_right_is_told_at_once(given: dict[str, Any], told: str) -> None:

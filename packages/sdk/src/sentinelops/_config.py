@@ -35,6 +35,7 @@ class Options(TypedDict, total=False):
     retry_max_seconds: float
     spool_dir: str
     spool_max_bytes: int
+    models: Mapping[str, str]
     sample_detail: float
     sample_calls: float
     sample_slow_seconds: float
@@ -49,7 +50,7 @@ class Config:
 
     application, environment: None leaves what the OpenTelemetry resource says. traces_url, metrics_url: full addresses.
     *_seconds: seconds. max_queue_bytes: what waits to be sent, before (estimated) and after encoding. spool_dir: None =
-    no spool.
+    no spool. models: what a call names (an Azure deployment, an ARN of Bedrock) -> the model behind it.
     """
 
     application: str | None = None
@@ -74,6 +75,7 @@ class Config:
     retry_max_seconds: float = 600.0
     spool_dir: str | None = None
     spool_max_bytes: int = 64 * 1024 * 1024
+    models: Mapping[str, str] = field(default_factory=dict)
     sample_detail: float = 1.0
     sample_calls: float = 1.0
     sample_slow_seconds: float = 30.0
@@ -96,6 +98,7 @@ class Config:
 
             check_rate("sample_detail", self.sample_detail, nothing=True)
             check_rate("sample_calls", self.sample_calls, nothing=False)
+        _check_models(self.models)
         if self.api_key is not None:
             _check_header("api_key", self.api_key)
         for key, value in self.headers:
@@ -146,6 +149,12 @@ def _check_url(name: str, url: str) -> None:
         raise ValueError(f"{name} holds a user name or password: give the key as api_key instead")
 
 
+def _check_models(models: Mapping[str, str]) -> None:
+    for name, model in models.items():
+        if not (isinstance(name, str) and isinstance(model, str) and name and model):
+            raise ValueError(f"models holds {name!r}: {model!r}: give what a call names and the model behind it")
+
+
 def _check_header(name: str, value: str) -> None:
     if not value or not value.isascii() or not value.isprintable() or value != value.strip():
         raise ValueError(
@@ -181,6 +190,17 @@ def _headers(text: str) -> dict[str, str]:
     return parsed
 
 
+def _models(text: str) -> dict[str, str]:
+    """`a=b,c=d`; neither names of deployments nor ARNs hold a comma or an equals sign."""
+    parsed = {}
+    for pair in filter(str.strip, text.split(",")):
+        name, _, model = pair.partition("=")
+        if not name.strip() or not model.strip():
+            raise ValueError("write it as name=model,name=model")
+        parsed[name.strip()] = model.strip()
+    return parsed
+
+
 def _rules(given: Any) -> Any:
     from ._sampling import parse_rules
 
@@ -213,6 +233,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "retry_max_seconds": ("SENTINELOPS_RETRY_MAX_SECONDS", float),
     "spool_dir": ("SENTINELOPS_SPOOL_DIR", str),
     "spool_max_bytes": ("SENTINELOPS_SPOOL_MAX_BYTES", int),
+    "models": ("SENTINELOPS_MODELS", _models),
     "sample_detail": ("SENTINELOPS_SAMPLE_DETAIL", float),
     "sample_calls": ("SENTINELOPS_SAMPLE_CALLS", float),
     "sample_slow_seconds": ("SENTINELOPS_SAMPLE_SLOW_SECONDS", float),
@@ -273,6 +294,8 @@ def _checked_types(given: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"{name} is a {type(value).__name__}: give a {names}")
     if "sampling" in kept:
         kept["sampling"] = _rules(kept["sampling"])
+    if "models" in kept:
+        kept["models"] = dict(kept["models"])
     return kept
 
 

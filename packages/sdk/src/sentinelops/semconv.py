@@ -70,6 +70,10 @@ OPENAI_API_TYPE = "openai.api.type"  # chat_completions, responses
 OPENAI_REQUEST_SERVICE_TIER = "openai.request.service_tier"
 OPENAI_RESPONSE_SERVICE_TIER = "openai.response.service_tier"
 OPENAI_SYSTEM_FINGERPRINT = "openai.response.system_fingerprint"
+ANTHROPIC_CACHE_WRITE_5M_TOKENS = "anthropic.usage.cache_creation.ephemeral_5m_input_tokens"  # int, subset
+ANTHROPIC_CACHE_WRITE_1H_TOKENS = "anthropic.usage.cache_creation.ephemeral_1h_input_tokens"  # int, subset
+AWS_GUARDRAIL_ID = "aws.bedrock.guardrail.id"
+AWS_KNOWLEDGE_BASE_ID = "aws.bedrock.knowledge_base.id"
 
 # the specification's own
 MEMORY_USED_BYTES = "llm.memory.used_bytes"  # int: change of the process's resident memory over the call
@@ -86,6 +90,11 @@ PROVIDER_REQUEST_ID = "sentinelops.provider.request_id"  # the provider's id of 
 ERROR_CODE = "sentinelops.error.code"  # the provider's own word for it: rate_limit_exceeded, context_length_exceeded
 USAGE_ACCEPTED_PREDICTION_TOKENS = "sentinelops.usage.accepted_prediction_tokens"  # int, subset of output
 USAGE_REJECTED_PREDICTION_TOKENS = "sentinelops.usage.rejected_prediction_tokens"  # int, subset of output
+REQUEST_MODEL_SENT = "sentinelops.request.model_sent"  # what the call named, where the model is known to be another
+BEDROCK_SERVICE_TIER = "sentinelops.bedrock.service_tier"  # as the answer says, else as asked for
+BEDROCK_LATENCY_MODE = "sentinelops.bedrock.latency"  # performanceConfig: standard, optimized
+GUARDRAIL_ACTION = "sentinelops.guardrail.action"  # the provider's word: INTERVENED, NONE
+GUARDRAIL_FINDINGS = "sentinelops.guardrail.findings"  # string[]: policy/what/action, never the text that matched
 HTTP_STATUS = "http.response.status_code"  # int
 ATTEMPTS = "sentinelops.attempts"  # int: HTTP attempts inside the client, only when more than one
 SAMPLING_WEIGHT = "sentinelops.sampling.weight"  # double: how many calls this one stands for

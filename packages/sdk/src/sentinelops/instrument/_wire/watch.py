@@ -14,7 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .streams import Passage
 
@@ -123,10 +123,32 @@ class Watch:
             _forgotten.put(self._exchange)
 
 
-def watch(exchange: Exchange, passage: Passage, response: Any, *, is_async: bool) -> None:
-    """Follow this answer from now on."""
+class Ending(Protocol):
+    """What the registry knows of an exchange, whichever client it is of."""
+
+    ended: bool
+
+    def finish(self, error: BaseException | None) -> None:
+        """End the call, once."""
+
+    def disown(self) -> None:
+        """In a forked child: the parent reports this one."""
+
+
+def enter(exchange: Ending) -> None:
+    """Know of an answer that the host is about to read."""
     _ensure_undertaker()
     _live[id(exchange)] = exchange
+
+
+def forget(exchange: Ending) -> None:
+    """Have it ended soon, by another thread: for use in a `__del__`, which may run inside anybody's lock."""
+    _forgotten.put(exchange)
+
+
+def watch(exchange: Exchange, passage: Passage, response: Any, *, is_async: bool) -> None:
+    """Follow this answer from now on."""
+    enter(exchange)
     watcher = Watch(exchange, passage, response)
     names = _ASYNC if is_async else _SYNC
     for name in names:
@@ -140,8 +162,8 @@ def let_go(response: Any) -> None:
 
 
 # Exchanges whose answer is still with the host. The values know nothing of the answer, so this keeps no answer alive.
-_live: dict[int, Exchange] = {}
-_forgotten: SimpleQueue[Exchange] = SimpleQueue()
+_live: dict[int, Ending] = {}
+_forgotten: SimpleQueue[Ending] = SimpleQueue()
 _undertaker: Thread | None = None
 
 
@@ -150,7 +172,7 @@ def live_count() -> int:
     return len(_live)
 
 
-def leave(exchange: Exchange) -> bool:
+def leave(exchange: Ending) -> bool:
     """Ask to end this exchange; True for the first who asks."""
     return _live.pop(id(exchange), None) is not None
 
