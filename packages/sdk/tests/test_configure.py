@@ -19,6 +19,7 @@ from otlp_sink import Sink
 from sentinelops import _config, _configure, _export, _runtime
 from sentinelops._config import VARIABLES, Config, load
 from sentinelops._sampling import Rule
+from sentinelops.instrument._wire.mapping import parse_formats
 
 DOCS = Path(__file__).parents[3] / "docs" / "sdk.md"
 
@@ -89,6 +90,9 @@ def test_the_signal_specific_addresses_of_the_standard() -> None:
     assert (config.traces_url, config.metrics_url) == ("http://t/in", "http://m/in")
 
 
+_FORMAT = '[{"host": "gpu-box:8000", "path": "/run", "response": {"text": "$.out"}}]'
+
+
 @pytest.mark.parametrize(("option", "variable"), [(option, variable) for option, (variable, _) in VARIABLES.items()])
 def test_every_option_has_its_variable(option: str, variable: str) -> None:
     values = {
@@ -99,6 +103,8 @@ def test_every_option_has_its_variable(option: str, variable: str) -> None:
             "arn:aws:bedrock:eu-west-1:1:application-inference-profile/x9 = eu.amazon.nova-lite-v1:0, my-gpt=gpt-4o,",
             {"arn:aws:bedrock:eu-west-1:1:application-inference-profile/x9": "eu.amazon.nova-lite-v1:0", "my-gpt": "gpt-4o"},
         ),
+        "hosts": ("GPU-box:8000, *.models.example", ("gpu-box:8000", "*.models.example")),
+        "http_formats": (_FORMAT, parse_formats(_FORMAT)),
         "sampling": ('[{"match": {"model": "m*"}, "calls": 0.5}]', (Rule((("model", ("m*",)),), calls=0.5),)),
     }  # fmt: skip
     text, expected = values.get(option, ("7", 7))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 if TYPE_CHECKING:
     from ._content import ContentPolicy
     from ._sampling import Rule
+    from .instrument._wire.mapping import Format
 
 DEFAULT_ENDPOINT = "http://localhost:4318"
 _ON, _OFF = ("1", "true", "on", "yes"), ("0", "false", "off", "no", "")
@@ -36,6 +37,8 @@ class Options(TypedDict, total=False):
     spool_dir: str
     spool_max_bytes: int
     models: Mapping[str, str]
+    hosts: Sequence[str] | str
+    http_formats: Sequence[Mapping[str, Any]] | str
     sample_detail: float
     sample_calls: float
     sample_slow_seconds: float
@@ -76,6 +79,8 @@ class Config:
     spool_dir: str | None = None
     spool_max_bytes: int = 64 * 1024 * 1024
     models: Mapping[str, str] = field(default_factory=dict)
+    hosts: tuple[str, ...] = ()
+    http_formats: tuple[Format, ...] = ()
     sample_detail: float = 1.0
     sample_calls: float = 1.0
     sample_slow_seconds: float = 30.0
@@ -204,10 +209,26 @@ def _models(text: str) -> dict[str, str]:
 def _rules(given: Any) -> Any:
     from ._sampling import parse_rules
 
+    return _parsed("sampling", parse_rules, given)
+
+
+def _hosts(given: Any) -> Any:
+    from .instrument._wire.hosts import parse_hosts
+
+    return _parsed("hosts", parse_hosts, given)
+
+
+def _formats(given: Any) -> Any:
+    from .instrument._wire.mapping import parse_formats
+
+    return _parsed("http_formats", parse_formats, given)
+
+
+def _parsed(name: str, parse: Callable[[Any], Any], given: Any) -> Any:
     try:
-        return parse_rules(given)
+        return parse(given)
     except ValueError as error:
-        raise ValueError(f"sampling: {error}") from None
+        raise ValueError(f"{name}: {error}") from None
 
 
 # option: (variable, how to read it). SENTINELOPS_ENDPOINT, _API_KEY and _DISABLED are read below: they replace several.
@@ -234,12 +255,16 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "spool_dir": ("SENTINELOPS_SPOOL_DIR", str),
     "spool_max_bytes": ("SENTINELOPS_SPOOL_MAX_BYTES", int),
     "models": ("SENTINELOPS_MODELS", _models),
+    "hosts": ("SENTINELOPS_HOSTS", _hosts),
+    "http_formats": ("SENTINELOPS_HTTP_FORMATS", _formats),
     "sample_detail": ("SENTINELOPS_SAMPLE_DETAIL", float),
     "sample_calls": ("SENTINELOPS_SAMPLE_CALLS", float),
     "sample_slow_seconds": ("SENTINELOPS_SAMPLE_SLOW_SECONDS", float),
     "sampling": ("SENTINELOPS_SAMPLING", _rules),
     "disabled": ("SENTINELOPS_DISABLED", _boolean),
 }
+# options that are lists or the text of one
+_PARSED: dict[str, Callable[[Any], Any]] = {"sampling": _rules, "hosts": _hosts, "http_formats": _formats}
 _STANDARD: dict[str, tuple[tuple[str, Callable[[str], Any]], ...]] = {
     "disabled": (("OTEL_SDK_DISABLED", _boolean),),
     "schedule_delay_seconds": (("OTEL_BSP_SCHEDULE_DELAY", _milliseconds),),
@@ -292,8 +317,9 @@ def _checked_types(given: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected):
             names = " or ".join(kind.__name__ for kind in expected)
             raise ValueError(f"{name} is a {type(value).__name__}: give a {names}")
-    if "sampling" in kept:
-        kept["sampling"] = _rules(kept["sampling"])
+    for name, parse in _PARSED.items():
+        if name in kept:
+            kept[name] = parse(kept[name])
     if "models" in kept:
         kept["models"] = dict(kept["models"])
     return kept
@@ -303,7 +329,7 @@ def _expected(name: str) -> tuple[type, ...]:
     """What an option may be."""
     if name == "spool_dir":
         return (str, _path_type())
-    if name == "sampling":
+    if name in _PARSED:
         return (list, tuple, str)
     if name == "sampler":
         return (_callable_type(),)
