@@ -44,6 +44,8 @@ READS = [
     ("GET", "/applications", None),
     ("GET", "/ledger", None),
     ("GET", "/prices", None),
+    ("GET", "/scores", None),
+    ("POST", "/scores/query", {}),
 ]
 ADMINS = [
     ("GET", "/keys", None, 200),

@@ -14,6 +14,7 @@ from .routes.health import health_routes
 from .routes.metrics import metrics_routes
 from .routes.people import people_routes
 from .routes.requests import requests_routes
+from .routes.scores import scores_routes
 from .routes.traces import traces_routes
 
 __all__ = ["api_app"]
@@ -44,6 +45,7 @@ def api_app(deps: ApiDeps) -> FastAPI:
         requests_routes,
         traces_routes,
         people_routes,
+        scores_routes,
         anomalies_routes,
         catalog_routes,
         keys_routes,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from ..access.keys import Clock, Keys
 from ..access.sessions import Sessions
+from ..pipeline.redact import Redactor
 from ..storage.payloads import PayloadStore
 from ..storage.postgres.database import Database
 from .config import ApiConfig
@@ -37,3 +38,4 @@ class ApiDeps:
     clock: Clock = _now
     config: ApiConfig = field(default_factory=ApiConfig)
     reload_prices: Callable[[], None] | None = None
+    redactor: Redactor = field(default_factory=Redactor)  # of the comments of scores

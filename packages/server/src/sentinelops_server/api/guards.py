@@ -68,7 +68,10 @@ def credential(request: Request) -> str | None:
 
 
 class Guard:
-    """Dependencies of the routes: `read` and `admin` let a request in, or raise Unauthorised, Forbidden, Overloaded."""
+    """Dependencies of the routes: `read`, `score` and `admin` let a request in.
+
+    Or they raise Unauthorised, Forbidden, Overloaded.
+    """
 
     def __init__(self, deps: ApiDeps) -> None:
         self._deps = deps
@@ -79,6 +82,10 @@ class Guard:
     def read(self, request: Request) -> Principal:
         """Let in who may read."""
         return self._enter(request, "read")
+
+    def score(self, request: Request) -> Principal:
+        """Let in who may say what was good: an ingest key, as a backend that collects feedback has."""
+        return self._enter(request, "ingest")
 
     def admin(self, request: Request) -> Principal:
         """Let in who may administer."""

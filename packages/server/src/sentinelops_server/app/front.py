@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI, Request
@@ -10,6 +11,7 @@ from fastapi.responses import Response
 from sentinelops_server.api.app import api_app
 from sentinelops_server.api.deps import ApiDeps
 from sentinelops_server.api.routes.health import health_routes
+from sentinelops_server.pipeline.redact import Redactor
 from sentinelops_server.receiver.http import key_of
 from sentinelops_server.settings import Settings
 from sentinelops_server.web.app import install
@@ -23,6 +25,7 @@ __all__ = ["front_app"]
 
 def front_app(settings: Settings, stores: Stores, line: Line, web: WebConfig) -> FastAPI:
     """Build it on the stores and the line. `web` is the setting with what only the start knows filled in."""
+    redactor = Redactor(settings.redact)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     api = ApiDeps(
         stores.database,
@@ -33,11 +36,12 @@ def front_app(settings: Settings, stores: Stores, line: Line, web: WebConfig) ->
         clock=line.now,
         config=settings.api,
         reload_prices=line.prices.reload,
+        redactor=redactor,
     )
     app.mount("/api/v1", api_app(api))
     app.include_router(health_routes(api))
     _add_metrics(app, settings, line)
-    install(app, _web_deps(settings, stores, line, web))
+    install(app, replace(_web_deps(settings, stores, line, web), redactor=redactor))
     return app
 
 

@@ -9,6 +9,7 @@ from ..storage.payloads import PayloadStore
 from ..storage.postgres.database import Database
 from ..storage.postgres.partitions import drop_before, ensure
 from ..storage.postgres.rollups import RESOLUTIONS
+from ..storage.postgres.scores import settle_scores
 
 __all__ = ["RetentionConfig", "RetentionReport", "run_retention"]
 
@@ -18,7 +19,7 @@ ROW_TABLES = ("spans", "request_metrics", "anomalies", "log_records")
 
 @dataclass(frozen=True)
 class RetentionConfig:
-    """How many days are kept: rows 90 (and their traces and rollups), payloads 30, minute rollups and metric points 15.
+    """How many days are kept: rows 90 (traces, scores, rollups too), payloads 30, minute rollups and metric points 15.
 
     `ledger_days` (default 90) is for the ledger and for reports of SDKs that are gone. `batch` rows are deleted in one
     transaction where a table is not partitioned, so that no lock is held for long.
@@ -48,6 +49,8 @@ class RetentionReport:
     partitions_made: list[str] = field(default_factory=list)
     partitions_dropped: list[str] = field(default_factory=list)
     traces: int = 0
+    scores: int = 0
+    scores_settled: int = 0
     resources: int = 0
     rollups: int = 0
     payload_objects: int = 0
@@ -69,6 +72,9 @@ def run_retention(
         report.partitions_dropped += drop_before(database, table, rows_from)
     report.partitions_dropped += drop_before(database, "metric_points", points_from)
     report.traces = _delete(database, config, "traces", "trace_id", "started_at < %s", rows_from)
+    report.scores = _delete(database, config, "scores", "score_id", "timestamp < %s", rows_from)
+    with database.transaction(statement_timeout_seconds=60) as transaction:
+        report.scores_settled = settle_scores(transaction, int(now.timestamp() * 1e9))
     # a span may be a day ahead of the day it arrived on; writers renew what they use daily
     report.resources = _delete(database, config, "resources", "resource_id", "seen < %s", rows_from - 2 * DAY)
     report.rollups = _delete_rollups(database, config, rows_from, points_from)

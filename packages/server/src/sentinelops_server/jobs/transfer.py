@@ -1,7 +1,7 @@
 """Export and import: stored spans out as JSON lines, and back in through the store, which knows what it has.
 
 One line is {"kind": "span", "span": {}, "request": {} or null, "payload": {} or null}, {"kind": "log_record", ...},
-{"kind": "price", "price": {}} or {"kind": "view", "view": {}}.
+{"kind": "score", "score": {}}, {"kind": "price", "price": {}} or {"kind": "view", "view": {}}.
 Ids are hex, times Unix nanoseconds, costs strings (decimals), as in the dataclasses of `model`.
 """
 
@@ -18,13 +18,24 @@ from typing import Any, TypeVar
 import orjson
 
 from sentinelops_server.errors import Malformed
-from sentinelops_server.model import LLMRequest, LogRecord, Payload, Span, SpanEvent, SpanLink, WriteBatch
+from sentinelops_server.model import (
+    LLMRequest,
+    LogRecord,
+    Payload,
+    Score,
+    Span,
+    SpanEvent,
+    SpanLink,
+    WriteBatch,
+    check_score,
+)
 from sentinelops_server.storage.payloads import PayloadStore
 from sentinelops_server.storage.postgres.database import Database
 from sentinelops_server.storage.postgres.detail import decode_detail
 from sentinelops_server.storage.postgres.store import Store
 
 from .transfer_choices import CHOICES, Choices, export_choices
+from .transfer_scores import export_scores
 
 __all__ = ["LineError", "export_lines", "import_lines", "moment"]
 
@@ -50,7 +61,7 @@ def moment(text: str | None, now: datetime | None = None) -> datetime | None:
 
 
 def export_lines(database: Database, payloads: PayloadStore | None, since: datetime | None) -> Iterator[bytes]:
-    """Spans with request and payload, log records, own prices, saved views. Pages by key, so memory stays flat."""
+    """Spans with request and payload, log records, scores, own prices, saved views. Paged by key: memory stays flat."""
     for span, request in _spans(database, since):
         object_id = span.pop("storage_object_id") or (request or {}).get("storage_object_id")
         content = payloads.get(object_id) if payloads is not None and object_id else None
@@ -61,6 +72,8 @@ def export_lines(database: Database, payloads: PayloadStore | None, since: datet
         object_id = record.pop("storage_object_id")
         content = payloads.get(object_id) if payloads is not None and object_id else None
         yield _dump({"kind": "log_record", "log_record": record, "payload": content})
+    for score in export_scores(database, since):
+        yield _dump({"kind": "score", "score": score})
     yield from map(_dump, export_choices(database))
 
 
@@ -161,6 +174,7 @@ def import_lines(
     """Store the lines, a thousand at a time; answers how many were read and how many were new. Raises LineError."""
     store = Store(database, payloads)
     counts = {"spans": 0, "new_spans": 0, "requests": 0, "log_records": 0, "new_log_records": 0}
+    counts |= {"scores": 0, "new_scores": 0}
     choices = Choices(database)
     numbered = enumerate(lines, 1)
     while page := list(islice(numbered, PAGE)):
@@ -175,6 +189,8 @@ def import_lines(
             counts["requests"] += len(batch.requests)
             counts["log_records"] += len(batch.log_records)
             counts["new_log_records"] += len(result.new_log_records)
+            counts["scores"] += len(batch.scores)
+            counts["new_scores"] += len(result.changed_scores)
         on_progress(len(page))
     return counts | choices.counts
 
@@ -198,6 +214,9 @@ def _read(batches: dict[tuple[str, bool], WriteBatch], choices: Choices, now_ns:
             record = _made(LogRecord, item["log_record"], ("record_id", "trace_id", "span_id"))
             batch.log_records.append(record)
             key = record.trace_id or b"", record.span_id or b"", record.timestamp_ns
+        elif kind == "score":
+            batch.scores.append(check_score(_made(Score, item["score"], ("trace_id", "span_id"))))
+            return
         else:
             raise ValueError(f"there is no kind {kind!r}")
         if content:

@@ -3,10 +3,12 @@
 from .batch import OtlpBatch, Outcome, Refusal, Signal
 from .record import LogRecord, MetricPoint, SdkReport
 from .request import LLMRequest, Payload
+from .score import SCORE_TYPES, Score, check_score
 from .span import Span, SpanEvent, SpanLink
 from .write import LedgerEntry, WriteBatch, WriteResult
 
 __all__ = [
+    "SCORE_TYPES",
     "LLMRequest",
     "LedgerEntry",
     "LogRecord",
@@ -15,6 +17,7 @@ __all__ = [
     "Outcome",
     "Payload",
     "Refusal",
+    "Score",
     "SdkReport",
     "Signal",
     "Span",
@@ -22,4 +25,5 @@ __all__ = [
     "SpanLink",
     "WriteBatch",
     "WriteResult",
+    "check_score",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from .score import Score
+
 __all__ = ["Span", "SpanEvent", "SpanLink"]
 
 
@@ -31,8 +33,8 @@ class Span:
     """One span. Ids are raw bytes (16 and 8), times Unix nanoseconds.
 
     `resource` is shared by all spans of one ResourceSpans and must not be changed. The fields after `resource` are
-    filled by the pipeline: `type` by normalise, `session_id` and `user_id` likewise, `storage_object_id` by the payload
-    store.
+    filled by the pipeline: `type` by normalise, `session_id`, `user_id` and `scores` (what the span says of itself as
+    evaluations) likewise, `storage_object_id` by the payload store.
     """
 
     trace_id: bytes
@@ -59,6 +61,7 @@ class Span:
     session_id: str | None = None
     user_id: str | None = None
     storage_object_id: str | None = None
+    scores: list[Score] = field(default_factory=list)
 
     @property
     def key(self) -> tuple[bytes, bytes]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from .record import LogRecord, MetricPoint, SdkReport
 from .request import LLMRequest, Payload
+from .score import Score
 from .span import Span
 
 __all__ = ["LedgerEntry", "WriteBatch", "WriteResult"]
@@ -37,13 +38,18 @@ class WriteBatch:
     log_records: list[LogRecord] = field(default_factory=list)
     metric_points: list[MetricPoint] = field(default_factory=list)
     sdk_reports: list[SdkReport] = field(default_factory=list)
+    scores: list[Score] = field(default_factory=list)
     ledger: list[LedgerEntry] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class WriteResult:
-    """What was new. Keys are (trace_id, span_id) of spans, record_id and point_id of the others."""
+    """What was new. Keys are (trace_id, span_id) of spans, record_id and point_id of the others.
+
+    `changed_scores` are the ids of scores that were new or say something else than before.
+    """
 
     new_spans: set[tuple[bytes, bytes]] = field(default_factory=set)
     new_log_records: set[bytes] = field(default_factory=set)
     new_metric_points: set[bytes] = field(default_factory=set)
+    changed_scores: set[str] = field(default_factory=set)

@@ -10,6 +10,7 @@ from ..analysis.messages import CONTENT_ATTRIBUTES, MESSAGE_EVENTS, preview
 from ..model import LLMRequest, Payload, Span
 from .dialects import DIALECTS, Dialect, Reading
 from .providers import host_of, provider_of
+from .scores import EVALUATION, scores_of_span
 
 __all__ = ["add_previews", "normalise"]
 
@@ -33,6 +34,8 @@ def normalise(span: Span, dialects: tuple[Dialect, ...] = DIALECTS) -> tuple[LLM
     span.user_id = reading.user_id[:MAX_ID] if reading.user_id else None
     for name in reading.bodies:
         span.attributes.pop(name, None)
+    if reading.scores or any(event.name == EVALUATION for event in span.events):
+        span.scores = scores_of_span(span, reading.scores)
     if span.events:
         _strip_events(span)
     if span.dropped_attributes_count:
@@ -82,6 +85,7 @@ def _request(span: Span, reading: Reading) -> LLMRequest:
         parameters=reading.parameters,
         weight=reading.weight,
         redactions=reading.redactions,
+        layer=reading.layer,
     )
     _status(request, span, reading)
     _usage(request, reading)

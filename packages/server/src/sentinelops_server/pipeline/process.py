@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..errors import Malformed, Permanent, SentinelOpsError, Temporary
-from ..model import LLMRequest, OtlpBatch, Outcome, Span, WriteBatch, WriteResult
+from ..model import LLMRequest, LogRecord, OtlpBatch, Outcome, Score, Span, WriteBatch, WriteResult
 from .decoded import Bounds, Decoded, OtlpConfig, Refused
 from .duplicates import DuplicateMarker
 from .meter import Meter
@@ -16,6 +16,7 @@ from .normalise import add_previews, normalise
 from .otlp import decode
 from .price import Pricer
 from .redact import Redactor
+from .scores import EVALUATION, redact_scores, score_of_event
 from .work import Item, Work, combine
 
 __all__ = ["Answer", "Pipeline", "PipelineConfig"]
@@ -113,14 +114,25 @@ class Pipeline:
                 self._redactor.redact_resource(resource)
             work.items = self._spans(decoded.spans)
         elif decoded.signal == "log_records":
-            for record in decoded.log_records:
-                if not self._redactor.redact_log(record):
-                    self._meter.problem("redaction_failed")
-                work.items.append(Item(record))
+            work.items = [self._log(record) for record in decoded.log_records]
         else:
             reports = decoded.sdk_reports
             work.items = [Item(point, report=reports.get(point.point_id)) for point in decoded.metric_points]
         return work
+
+    def _log(self, record: LogRecord) -> Item:
+        # the score first: the ids in it are not redacted, as those of spans are not
+        score = score_of_event(record) if record.event_name == EVALUATION else None
+        if not self._redactor.redact_log(record):
+            self._meter.problem("redaction_failed")
+        if record.event_name == EVALUATION and score is None:
+            self._meter.problem("score_unreadable")
+        return Item(record, scores=self._clean([score]) if score is not None else None)
+
+    def _clean(self, scores: list[Score]) -> list[Score]:
+        if not redact_scores(self._redactor, scores):
+            self._meter.problem("redaction_failed")
+        return scores
 
     def _spans(self, spans: Iterable[Span]) -> list[Item]:
         """Take all spans through one stage, then the next: a stage's code stays in the cache, which saves a fifth."""
@@ -130,6 +142,8 @@ class Pipeline:
             if not redact(item.record, item.request, item.payload):  # type: ignore[arg-type]
                 self._meter.problem("redaction_failed")
                 item.payload = None
+            if item.record.scores:  # type: ignore[union-attr]
+                item.scores = self._clean(item.record.scores)  # type: ignore[union-attr]
         calls = [(item.request, item.payload) for item in items if item.request is not None]
         for request, _ in calls:
             price(request)
@@ -146,9 +160,10 @@ class Pipeline:
             return Item(span)
 
     def _mark_duplicates(self, works: list[Work]) -> None:
-        calls = [call for work in works if work.signal == "spans" for call in _calls(work.items)]
+        items = [item for work in works if work.signal == "spans" for item in work.items]
+        calls = _calls(items)
         if calls:
-            self._duplicates.mark(calls)
+            self._duplicates.mark(calls, _others(items))
 
     def _store_all(self, works: list[Work], now: int) -> list[tuple[Work, SentinelOpsError | None]]:
         """Write all in one commit; if the store cannot take the whole, divide until the culprit stands alone."""
@@ -231,7 +246,7 @@ class Pipeline:
             if work.signal == "spans":
                 calls = _calls(fresh)
                 self._meter.observe([request for _, request in calls])
-                self._duplicates.remember(calls)
+                self._duplicates.remember(calls, _others(fresh))
             elif work.signal == "metric_points":
                 self._meter.observe_points(item.record for item in fresh)  # type: ignore[misc]
 
@@ -250,3 +265,7 @@ def _key(item: Item) -> object:
 
 def _calls(items: list[Item]) -> list[tuple[Span, LLMRequest]]:
     return [(item.record, item.request) for item in items if item.request is not None and type(item.record) is Span]
+
+
+def _others(items: list[Item]) -> list[Span]:
+    return [item.record for item in items if item.request is None and type(item.record) is Span]

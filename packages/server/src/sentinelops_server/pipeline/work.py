@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..model import LedgerEntry, LLMRequest, LogRecord, MetricPoint, Payload, SdkReport, Span, WriteBatch
+from ..model import LedgerEntry, LLMRequest, LogRecord, MetricPoint, Payload, Score, SdkReport, Span, WriteBatch
 from .decoded import Refused
 
 __all__ = ["Item", "Work", "combine"]
@@ -20,6 +20,7 @@ class Item:
     request: LLMRequest | None = None
     payload: Payload | None = None
     report: SdkReport | None = None
+    scores: list[Score] | None = None
 
 
 @dataclass(slots=True)
@@ -55,4 +56,6 @@ def combine(parts: Iterable[tuple[Work, list[Item]]], received_ns: int) -> Write
                 batch.payloads.append(item.payload)
             if item.report is not None:
                 batch.sdk_reports.append(item.report)
+            if item.scores:
+                batch.scores += item.scores
     return batch

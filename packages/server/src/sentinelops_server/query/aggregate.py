@@ -12,6 +12,7 @@ from .cursors import check_limit
 from .filters import Filter
 from .measures import MAX_DIMENSIONS, Metric, dimension, metrics_of
 from .scope import Scope
+from .scored import score_alias
 from .sketches import quantiles
 from .source import Question, measures_source, minutes_kept_from
 
@@ -51,14 +52,12 @@ def measure(
     database: Database, asked: Question, metrics: Sequence[Metric], seconds: float
 ) -> dict[Group, dict[str, Any]]:
     """(dimensions ..., bucket) -> metric name -> value, unordered. `seconds` is what request_rate is over."""
+    asked = scored(asked, metrics)
     group = [f"d{index}" for index in range(len(asked.dimensions))] + ["t"]
     plain = [metric for metric in metrics if metric.expression is not None]
     rolled = asked.rolled and all(metric.rolled for metric in plain)
     source, params = measures_source(asked, rolled)
-    values = ", ".join(
-        f"({(metric.expression or '').replace('{seconds}', repr(seconds))}) AS m{index}"
-        for index, metric in enumerate(plain)
-    )
+    values = ", ".join(f"({_expression(metric, asked, seconds)}) AS m{index}" for index, metric in enumerate(plain))
     columns = ", ".join(group) + (f", {values}" if values else "")
     rows = database.fetch(f"SELECT {columns} FROM ({source}) b GROUP BY {', '.join(group)}", params)
     found: dict[Group, dict[str, Any]] = {}
@@ -68,6 +67,21 @@ def measure(
     for sketch in dict.fromkeys(metric.sketch for metric in metrics if metric.sketch):
         _add_quantiles(database, asked, [metric for metric in metrics if metric.sketch == sketch], found)
     return found
+
+
+def _expression(metric: Metric, asked: Question, seconds: float) -> str:
+    expression = (metric.expression or "").replace("{seconds}", repr(seconds))
+    return expression.replace("{score}", score_alias(asked.scores, metric.score))
+
+
+def scored(asked: Question, metrics: Sequence[Metric]) -> Question:
+    """Name the scores that dimensions and metrics use; when nothing else is asked, only what has them is read."""
+    named = [item.score for item in asked.dimensions] + [item.score for item in metrics]
+    names = [name for name in named if name is not None]
+    if not names:
+        return asked
+    only = all(metric.score is not None for metric in metrics)
+    return replace(asked, scores=tuple(dict.fromkeys(names)), only_scored=only)
 
 
 def _add_quantiles(
@@ -94,11 +108,13 @@ def aggregate(
     """Return one dict per group: its dimensions and its metrics, by name. Raises Malformed for unknown names.
 
     group_by: provider model application environment status success operation error_type finish_reason response_model
-    service_tier server_address session_id user_id streaming price_version tags metadata.KEY; () gives one row.
+    service_tier server_address session_id user_id streaming price_version tags metadata.KEY score.NAME; () gives one
+    row.
     metrics: count error_count cancelled_count error_rate request_rate unpriced_requests unknown_usage_requests, then
     sum_ avg_ min_ max_ before prompt_tokens completion_tokens total_tokens cache_read_tokens cache_write_tokens
     reasoning_tokens estimated_cost duration_seconds time_to_first_token_seconds, then p50_ p75_ p90_ p95_ p99_ p99.9_
-    before duration_seconds and time_to_first_token_seconds. estimated_cost means sum_estimated_cost, and so the tokens.
+    before duration_seconds and time_to_first_token_seconds; avg_ min_ max_ count_ before score.NAME (asked for alone,
+    groups without that score are left out). estimated_cost means sum_estimated_cost, and so the tokens.
     order_by: a metric or dimension, "-" before it for descending; default "-" and the first metric.
     """
     check_limit(limit, 10_000)

@@ -28,10 +28,10 @@ _JSON_KEY = re.compile(r"[^\x00]{1,200}")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field: its kind (text number boolean time hex list json fulltext) and its SQL expression.
+    """One field: its kind (text number boolean time hex list json score fulltext) and its SQL expression.
 
     `wrap` is the EXISTS around a condition on a request when the question is about traces; `key` the key of a json
-    field.
+    field, or the name of a score, whose expression is the EXISTS around a condition on it (alias x).
     """
 
     kind: str
@@ -62,10 +62,15 @@ def _requests() -> dict[str, Field]:
         "success": Field("boolean", "(r.status <> 'error')"),
         "streaming": Field("boolean", "r.streaming"),
         "tags": Field("list", "r.tags"),
+        "score": Field("score", _SCORE_OF_REQUEST),
         "text": Field("fulltext", ""),
     }
 
 
+# a score of a request is one of its own span, or of its whole trace
+_SCORE = "EXISTS (SELECT 1 FROM scores x WHERE x.trace_id = {} AND "
+_SCORE_OF_REQUEST = _SCORE.format("r.trace_id") + "(x.span_id = r.span_id OR x.of_trace) AND {})"
+_SCORE_OF_TRACE = _SCORE.format("t.trace_id") + "{})"
 _JSON_FIELDS = ("metadata", "parameters", "usage_details", "cost_details", "redactions")
 REQUEST_FIELDS: dict[str, Field] = _requests()
 
@@ -83,6 +88,7 @@ def _traces() -> dict[str, Field]:
         "status": Field("text", "CASE t.root_status WHEN 2 THEN 'error' WHEN 1 THEN 'ok' ELSE 'unset' END"),
         "duration_seconds": Field("number", "((t.end_ns - t.start_ns) / 1e9::float8)"),
         "unpriced_requests": Field("number", "t.unpriced_count"),
+        "score": Field("score", _SCORE_OF_TRACE),
     }
     own |= {name: Field("text", f"t.{name}") for name in ("application", "environment", "session_id", "user_id")}
     counts = ("span_count", "error_count", "request_count", "total_tokens", "estimated_cost")
@@ -109,8 +115,10 @@ def find_field(name: Any, fields: Mapping[str, Field]) -> Field:
         column, dot, key = name.partition(".")
         if dot and column in _JSON_FIELDS and column in fields and _JSON_KEY.fullmatch(key):
             return Field("json", fields[column].expression, fields[column].wrap, clean_text(key, "the key"))
+        if dot and column == "score" and column in fields and _JSON_KEY.fullmatch(key):
+            return Field("score", fields[column].expression, None, clean_text(key, "the name of the score"))
     known = ", ".join(sorted(fields))
-    raise Malformed(f"unknown field {_short(name)}: use metadata.KEY or one of {known}")
+    raise Malformed(f"unknown field {_short(name)}: use metadata.KEY, score.NAME or one of {known}")
 
 
 def comparison(name: str, op: str, value: Any, fields: Mapping[str, Field]) -> Sql:
@@ -252,6 +260,25 @@ def _documents(key: str, value: Any) -> list[str]:
     return documents
 
 
+def _score(name: str, field: Field, op: str, value: Any) -> Sql:
+    named, key = ("x.name = %s", [field.key]) if field.key is not None else ("TRUE", [])
+    if op == "exists":
+        _exists("", name, value)
+        return ("NOT " if value is False else "") + field.expression.format(named), key
+    if field.key is None:
+        raise Malformed(f"{name}: {op} takes one score, as {name}.NAME")
+    if op in ("eq", "in"):
+        values = _list(value, name, _scalar) if op == "in" else [_scalar(value, name)]
+        labels = [item for item in values if isinstance(item, str)]
+        numbers = [float(item) for item in values if isinstance(item, (bool, float))]
+        condition, params = "(x.label = ANY(%s::text[]) OR x.value = ANY(%s::float8[]))", [labels, numbers]
+    elif op in ("prefix", "contains"):
+        condition, params = _text(name, Field("text", "x.label"), op, value)
+    else:
+        condition, params = _shared(name, Field("number", "x.value"), op, value, _float, "::float8")
+    return field.expression.format(f"{named} AND {condition}"), [*key, *params]
+
+
 def _fulltext(name: str, field: Field, op: str, value: Any) -> Sql:
     raise _unfit(name, op, field)
 
@@ -264,6 +291,7 @@ _KINDS: dict[str, Callable[[str, Field, str, Any], Sql]] = {
     "hex": _hex,
     "list": _tags,
     "json": _json,
+    "score": _score,
     "fulltext": _fulltext,
 }
 

@@ -138,6 +138,7 @@ _TOKEN = re.compile(
     r'\s*(?P<minus>-)?(?:(?P<field>[A-Za-z_][A-Za-z0-9_.\-]*)(?P<op>:|>=|<=|>|<|=)(?P<value>"[^"]*"|[^\s"]*)'
     r'|"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))'
 )
+_SCORE = re.compile(r"([^<>=:\s]+)(?:(>=|<=|>|<|=|:)(.+))?")
 _ORDERS = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
 _AMOUNT = re.compile(r"(-?\d+(?:\.\d+)?(?:[eE]-?\d+)?)(ms|s|m|h|k)?")
 _FACTORS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "k": 1000.0, None: 1.0}
@@ -147,6 +148,7 @@ def parse_search(text: str, fields: Mapping[str, Field] = REQUEST_FIELDS) -> Fil
     """Short form -> Filter. Raises Malformed.
 
     `model:gpt-4o status:error cost>0.01 duration>=2s -tag:beta metadata.team:a word "a phrase"`
+    Scores: `score.helpful<0.5`, or `score:helpful<0.5`; `score:helpful` has one, `-score:helpful` has none.
     Comma means any of (`model:a,b`), a trailing `*` means prefix, `field:*` means that it is known, `a..b` a range.
     Aliases: cost duration ttft tokens app env session user tag trace prompt completion.
     """
@@ -176,17 +178,18 @@ def _search_part(match: re.Match[str], fields: Mapping[str, Field]) -> Filter | 
         if "text" in fields:
             return Filter(fields=frozenset({"text"}), text=(clean_text(term, "the search").strip().lower(),))
         return _leaf("name", "contains", term, fields)
-    name = _ALIASES.get(match["field"], match["field"])
+    name, op, value = _ALIASES.get(match["field"], match["field"]), match["op"], match["value"]
+    if name == "score" and value != "*" and (named := _SCORE.fullmatch(value)):
+        name, op, value = f"score.{named[1]}", named[2] or ":", named[3] or "*"
     try:
         kind = find_field(name, fields).kind
     except Malformed as error:
         quoted = match[0].strip()
         raise Malformed(f'{error}; to search for it as text, write it in quotes: "{quoted}"') from error
-    value = match["value"]
     quoted_value = value.startswith('"')
     value = value.strip('"') if quoted_value else value
-    if match["op"] in _ORDERS:
-        return _leaf(name, _ORDERS[match["op"]], _value(name, kind, value), fields)
+    if op in _ORDERS:
+        return _leaf(name, _ORDERS[op], _value(name, "number" if kind == "score" else kind, value), fields)
     if not value:
         raise Malformed(f"{name} lacks its value, for example {name}:something")
     return _equality(name, kind, value, fields) if not quoted_value else _plain(name, kind, value, fields)
@@ -195,19 +198,19 @@ def _search_part(match: re.Match[str], fields: Mapping[str, Field]) -> Filter | 
 def _equality(name: str, kind: str, value: str, fields: Mapping[str, Field]) -> Filter:
     if value == "*":
         return _leaf(name, "exists", True, fields)
-    if ".." in value and kind in ("number", "time", "json"):
+    if ".." in value and kind in ("number", "time", "json", "score"):
         low, _, high = value.partition("..")
         bounds = [("gte", low), ("lte", high)]
         return _all(
             [
-                _leaf(name, op, _value(name, "number" if kind == "json" else kind, end), fields)
+                _leaf(name, op, _value(name, "number" if kind in ("json", "score") else kind, end), fields)
                 for op, end in bounds
                 if end
             ]
         )
     if "," in value:
         return _any([_equality(name, kind, item, fields) for item in value.split(",") if item])
-    if value.endswith("*") and kind in ("text", "hex", "list", "json"):
+    if value.endswith("*") and kind in ("text", "hex", "list", "json", "score"):
         return _leaf(name, "prefix", value[:-1], fields)
     return _plain(name, kind, value, fields)
 
@@ -218,6 +221,10 @@ def _plain(name: str, kind: str, value: str, fields: Mapping[str, Field]) -> Fil
 
 
 def _value(name: str, kind: str, text: str) -> Any:
+    if kind == "score":  # a thumb, a number or a label
+        if text.lower() in ("true", "false"):
+            return text.lower() == "true"
+        return float(text) if _AMOUNT.fullmatch(text) and text[-1].isdigit() else text
     if kind == "boolean":
         if text.lower() not in ("true", "false"):
             raise Malformed(f"{name} is true or false")

@@ -36,6 +36,7 @@ _COUNTS = {
     "cancelled_count": "coalesce(sum(b.cancelled), 0)",
     "unpriced_requests": "coalesce(sum(b.unpriced), 0)",
     "unknown_usage_requests": "coalesce(sum(b.unknown_usage), 0)",
+    "kept_requests": "coalesce(sum(b.kept), 0)",
 }
 
 
@@ -52,6 +53,7 @@ class Metric:
     empty: float | None = None
     sketch: str | None = None  # duration or ttft
     quantile: float | None = None
+    score: str | None = None  # name of the score that `{score}` in the expression stands for
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,16 @@ class Dimension:
     expression: str
     params: tuple[Any, ...] = ()
     rolled: bool = False
+    score: str | None = None  # name of the score that `{score}` in the expression stands for
+
+
+# mean, smallest and largest of the requests that have the score; how many have it, with a number or without
+_OF_SCORE = {
+    "avg": "sum(b.n * b.{score}_value) / nullif(sum(b.n) FILTER (WHERE b.{score}_value IS NOT NULL), 0)",
+    "min": "min(b.{score}_value)",
+    "max": "max(b.{score}_value)",
+    "count": "coalesce(sum(b.n) FILTER (WHERE b.{score}_group IS NOT NULL), 0)",
+}
 
 
 def metric(name: Any) -> Metric:
@@ -76,6 +88,9 @@ def metric(name: Any) -> Metric:
         if name == "estimated_cost" or name in TOKENS:
             return _sum(name, name)
         verb, _, subject = name.partition("_")
+        if verb in _OF_SCORE and subject.startswith("score."):
+            score = find_field(subject, REQUEST_FIELDS).key
+            return Metric(name, _OF_SCORE[verb], False, 0 if verb == "count" else None, score=score)
         if verb in QUANTILES and subject in TIMES:
             return Metric(name, None, True, None, TIMES[subject], QUANTILES[verb])
         if verb in ("sum", "avg", "min", "max") and (
@@ -130,4 +145,7 @@ def dimension(name: str) -> Dimension:
     if isinstance(name, str) and name.startswith("metadata."):
         field = find_field(name, REQUEST_FIELDS)
         return Dimension(name, f"({field.expression} ->> %s)", (field.key,))
-    raise Malformed(f"unknown dimension {str(name)[:80]!r}: use metadata.KEY or one of {', '.join(DIMENSIONS)}")
+    if isinstance(name, str) and name.startswith("score."):
+        return Dimension(name, "{score}_group", score=find_field(name, REQUEST_FIELDS).key)
+    known = ", ".join(DIMENSIONS)
+    raise Malformed(f"unknown dimension {str(name)[:80]!r}: use metadata.KEY, score.NAME or one of {known}")

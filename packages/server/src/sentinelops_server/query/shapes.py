@@ -48,6 +48,8 @@ class Summary(TypedDict):
     unknown_usage_requests: float  # requests whose tokens are unknown: not in the sums
     estimated_cost: float | None  # US dollars over the requests of known price; None when none is known
     unpriced_requests: float
+    kept_requests: float  # rows, not weighted: what the numbers were made of
+    sampled: bool  # whether some of them stand for more than themselves, so that the numbers are estimates
     duration_seconds: Quantiles
     time_to_first_token_seconds: Quantiles
     previous: Summary | None  # the interval just before, when asked for
@@ -248,6 +250,7 @@ class SessionRow(TypedDict):
     total_tokens: float | None
     estimated_cost: float | None
     unpriced_requests: float
+    sampled: bool  # whether counts and sums are estimates
     last_prompt_preview: str | None
 
 
@@ -278,6 +281,7 @@ class UserRow(TypedDict):
     total_tokens: float | None
     estimated_cost: float | None
     unpriced_requests: float
+    sampled: bool  # whether counts and sums are estimates
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from ..storage.postgres.database import Database
 from .filters import Filter
 from .measures import ROLLED_DIMENSIONS, TOKENS, Dimension
 from .scope import Scope
+from .scored import score_alias, score_columns, score_joins
 
 __all__ = [
     "GROWTH_LN", "Question", "Window", "cut", "edge_sketches_sql", "measures_source", "minutes_kept_from",
@@ -33,13 +34,19 @@ _SKETCHED = {"duration": ("latency", "r.duration"), "ttft": ("ttft", "r.time_to_
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: scope, filter, dimensions, and an interval in seconds counted from the epoch (None: one)."""
+    """What is asked: scope, filter, dimensions, and an interval in seconds counted from the epoch (None: one).
+
+    `scores` are the names of scores that dimensions or metrics use; `only_scored` leaves out requests of traces that
+    have none of them.
+    """
 
     scope: Scope
     filter: Filter | None = None
     dimensions: tuple[Dimension, ...] = ()
     interval_seconds: int | None = None
     minutes_from: datetime = datetime.min  # from when there are rollups of minutes
+    scores: tuple[str, ...] = ()
+    only_scored: bool = False
 
     @property
     def rolled(self) -> bool:
@@ -143,7 +150,10 @@ def _bucket(column: str, interval_seconds: int | None) -> str:
 
 
 def _columns(question: Question) -> Sql:
-    columns = [f"{dimension.expression} AS d{index}" for index, dimension in enumerate(question.dimensions)]
+    columns = [
+        f"{item.expression.replace('{score}', score_alias(question.scores, item.score))} AS d{index}"
+        for index, item in enumerate(question.dimensions)
+    ]
     return "".join(f"{column}, " for column in columns), [
         param for item in question.dimensions for param in item.params
     ]
@@ -153,7 +163,7 @@ _ROLLUP_SUMS = (
     "r.requests AS n, CASE WHEN r.status = 'error' THEN r.requests ELSE 0 END AS errors,"
     " CASE WHEN r.status = 'cancelled' THEN r.requests ELSE 0 END AS cancelled, r.unpriced, r.unknown_usage, "
     + ", ".join(f"r.{name}" for name in TOKENS)
-    + ", r.cost::float8 AS cost, r.duration_sum"
+    + ", r.cost::float8 AS cost, r.duration_sum, coalesce(r.kept, r.requests) AS kept"
 )
 _ROW_SUMS = (
     "r.weight AS n, CASE WHEN r.status = 'error' THEN r.weight ELSE 0 END AS errors,"
@@ -162,7 +172,7 @@ _ROW_SUMS = (
     " CASE WHEN coalesce(r.total_tokens, r.prompt_tokens, r.completion_tokens) IS NULL"
     " THEN r.weight ELSE 0 END AS unknown_usage, "
     + ", ".join(f"coalesce(r.weight * r.{name}, 0) AS {name}" for name in TOKENS)
-    + ", coalesce(r.weight * r.estimated_cost, 0) AS cost, r.weight * r.duration AS duration_sum"
+    + ", coalesce(r.weight * r.estimated_cost, 0) AS cost, r.weight * r.duration AS duration_sum, 1 AS kept"
 )
 _ROW_VALUES = (
     ", r.duration AS v_duration, r.time_to_first_token AS v_ttft, r.estimated_cost AS v_estimated_cost, "
@@ -173,7 +183,8 @@ _ROW_VALUES = (
 def measures_source(question: Question, rolled: bool) -> Sql:
     """Return the subquery of measures; not `rolled`, every row is read and single values (v_...) are there too."""
     if not rolled:
-        return _rows(question, [question.scope.range.bounds()], _ROW_SUMS + _ROW_VALUES)
+        values = _ROW_SUMS + _ROW_VALUES + score_columns(question.scores)
+        return _rows(question, [question.scope.range.bounds()], values)
     inner, edges = question.windows()
     return _union([_rollups(question, inner, _ROLLUP_SUMS)] if inner else [], _rows(question, edges, _ROW_SUMS))
 
@@ -204,13 +215,17 @@ def _rows(question: Question, edges: Sequence[Window], columns: str, more: str =
     pieces: list[Sql] = []
     dimensions, params = _columns(question)
     condition, values = scope_condition(question.scope, question.filter)
-    tags = " CROSS JOIN LATERAL unnest(r.tags) AS u(tag)" if question.needs_tags else ""
+    joins, named = score_joins(question.scores)
+    joins += " CROSS JOIN LATERAL unnest(r.tags) AS u(tag)" if question.needs_tags else ""
+    if question.only_scored:
+        condition += " AND r.trace_id IN (SELECT x.trace_id FROM scores x WHERE x.name = ANY(%s))"
+        values = [*values, list(question.scores)]
     for low, high in edges:
         sql = (
             f"SELECT {dimensions}{_bucket('r.timestamp', question.interval_seconds)}, {columns}"
-            f" FROM request_metrics r{tags} WHERE r.timestamp >= %s AND r.timestamp < %s AND {condition}{more}"
+            f" FROM request_metrics r{joins} WHERE r.timestamp >= %s AND r.timestamp < %s AND {condition}{more}"
         )
-        pieces.append((sql, [*params, low, high, *values]))
+        pieces.append((sql, [*params, *named, low, high, *values]))
     return " UNION ALL ".join(sql for sql, _ in pieces), [param for _, piece in pieces for param in piece]
 
 

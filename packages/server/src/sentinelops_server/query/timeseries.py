@@ -72,14 +72,16 @@ def timeseries(
     first = int(scope.range.start.timestamp() // interval)
     last = int(-(-scope.range.end.timestamp() // interval))
     asked, wanted = question(database, scope, group_by, filter, interval), metrics_of(metrics)
-    ranked = wanted if any(item.name == "count" for item in wanted) else [*wanted, metric("count")]
+    # what is asked of scores alone is ranked by how many have them, so that only those are read
+    rank = f"count_score.{wanted[0].score}" if all(item.score for item in wanted) else "count"
+    ranked = wanted if any(item.name == rank for item in wanted) else [*wanted, metric(rank)]
     found = measure(database, asked, ranked, float(interval))
     lines: dict[tuple[Any, ...], dict[int, dict[str, Any]]] = {}
     for (*labels, bucket), values in found.items():
         lines.setdefault(tuple(labels), {})[bucket] = values
     if not lines and not asked.dimensions:
         lines[()] = {}
-    largest = sorted(lines, key=lambda key: (-sum(values["count"] for values in lines[key].values()), str(key)))
+    largest = sorted(lines, key=lambda key: (-sum(values[rank] for values in lines[key].values()), str(key)))
     names = [item.name for item in asked.dimensions]
     return {
         "start": scope.range.start,

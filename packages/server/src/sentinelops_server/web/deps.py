@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from ..pipeline.redact import Redactor
+
 if TYPE_CHECKING:
     from ..access.keys import Keys
     from ..access.sessions import Sessions
@@ -49,3 +51,4 @@ class WebDeps:
     facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     version: str = ""
     reload_prices: Callable[[], object] | None = None  # called when own prices have changed
+    redactor: Redactor = field(default_factory=Redactor)  # of the comments that people write

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from ...errors import NotFound
+from ...query.scores import scores_of_session
 from ...query.sessions import find_sessions, find_users, get_session, get_user
 from ..answers import answer
 from ..bodies import ListBody, Where, filter_of, scope_of
@@ -40,7 +41,7 @@ def people_routes(deps: ApiDeps, guard: Guard) -> APIRouter:
         found = get_session(deps.database, session_id, narrowed(where))
         if found is None:
             raise NotFound("there is no session of that id")
-        return answer(found, request)
+        return answer({**found, "scores": scores_of_session(deps.database, session_id)}, request)
 
     @router.post("/users/query", summary="Query users")
     def query_users(body: ListBody) -> Response:

@@ -13,6 +13,7 @@ from ...errors import NotFound
 from ...query.filters import Filter
 from ...query.requests import find_requests, get_request
 from ...query.scope import Scope
+from ...query.scores import scores_of_request
 from ...query.shapes import RequestPage, RequestRow
 from ..answers import answer, encode
 from ..bodies import ListBody, Where, filter_of, scope_of
@@ -66,11 +67,12 @@ def requests_routes(deps: ApiDeps, guard: Guard) -> APIRouter:
 
     @router.get("/{request_id}", summary="One request in full")
     def one_request(request_id: str, request: Request) -> Response:
-        """One request: messages, cost details, parameters, span attributes."""
+        """One request: messages, cost details, parameters, span attributes, scores."""
         found = get_request(deps.database, deps.payloads, request_id)
         if found is None:
             raise NotFound("there is no request of that id: it may be older than the retention")
-        return answer(found, request)
+        scores = scores_of_request(deps.database, found["trace_id"], found["span_id"])
+        return answer({**found, "scores": scores}, request)
 
     return router
 

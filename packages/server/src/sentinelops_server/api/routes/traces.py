@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from ...errors import NotFound
 from ...query.filters import TRACE_FIELDS
+from ...query.scores import scores_of_trace
 from ...query.traces import find_traces, get_span_content, get_trace
 from ..answers import answer
 from ..bodies import ListBody, filter_of, scope_of
@@ -29,11 +30,11 @@ def traces_routes(deps: ApiDeps, guard: Guard) -> APIRouter:
 
     @router.get("/{trace_id}", summary="One trace with all its spans")
     def one_trace(trace_id: str, request: Request, attributes: bool = False) -> Response:
-        """All spans by start, with critical path; `attributes=true` adds the attributes of each span."""
+        """All spans by start, with critical path and scores; `attributes=true` adds the attributes of each span."""
         found = get_trace(deps.database, trace_id, attributes)
         if found is None:
             raise NotFound("there is no trace of that id: it may be older than the retention")
-        return answer(found, request)
+        return answer({**found, "scores": scores_of_trace(deps.database, trace_id)}, request)
 
     @router.get("/{trace_id}/spans/{span_id}", summary="One span in full")
     def one_span(trace_id: str, span_id: str, request: Request) -> Response:

@@ -103,6 +103,8 @@ def clean_batch(batch: WriteBatch) -> None:
     for report in batch.sdk_reports:
         _texts(report, ("instance_id", "application", "environment", "outcome", "reason"), VARCHAR)
         report.count = _clamp(report.count, INT8)
+    for score in batch.scores:
+        score.metadata = clean_json(score.metadata)
     for payload in batch.payloads:
         payload.content = clean_json(payload.content)
 

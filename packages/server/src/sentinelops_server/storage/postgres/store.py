@@ -20,6 +20,7 @@ from .ledger import add_ledger, add_reports, count_batch
 from .partitions import Partitions, days_of, refusal
 from .resources import Resources
 from .rollups import add_rollups, roll_up
+from .scores import adopt_scores, write_scores
 from .traces import add_traces, sum_traces
 
 __all__ = ["Store"]
@@ -98,12 +99,15 @@ class Store:
             self._put_payloads(transaction, batch, new, segments)
             _copy(transaction, new, batch.received_ns, resources)
             add_traces(transaction, sum_traces(new.spans, new.requests))
+            adopt_scores(transaction, new.spans, new.requests)
+            scored = write_scores(transaction, batch.scores, batch.received_ns) if batch.scores else set()
             # the rows that all writers share come last: they are held for the shortest time
             add_rollups(transaction, roll_up(new.requests))
             result = WriteResult(
                 {span.key for span in new.spans},
                 {record.record_id for record in new.log_records},
                 {point.point_id for point in new.metric_points},
+                scored,
             )
             add_ledger(transaction, batch.received_ns, count_batch(batch, result, refused))
             add_reports(transaction, batch.sdk_reports)
