@@ -93,6 +93,8 @@ class _Base:
         error = data.get("error")
         if error:
             self.error = error if isinstance(error, dict) else {"message": str(error)}
+            if data.get("usage"):  # what was paid for before it failed (OpenRouter)
+                self._top["usage"] = data["usage"]
             return False
         return True
 

@@ -1,0 +1,216 @@
+"""Asks the same question again through the real client, whose wire is the recording."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import re
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import oracle
+from cassettes import Exchange
+from transports import RawAnswer, async_client, client
+
+Driver = Callable[[Exchange], None]
+MODES = ("plain", "raw", "streaming", "async", "async raw")
+
+
+def mode_of(exchange: Exchange) -> str:
+    """One of the client's doors, spread over the recordings and the same in every run."""
+    return MODES[zlib.crc32(exchange.source.encode()) % len(MODES)]
+
+
+def _arguments(method: Any, body: dict[str, Any]) -> dict[str, Any]:
+    """A body as the arguments of the client's method; what it does not name goes into extra_body."""
+    names = set(inspect.signature(method).parameters)
+    known = {name: value for name, value in body.items() if name in names}
+    extra = {name: value for name, value in body.items() if name not in names}
+    return {**known, "extra_body": extra} if extra else known
+
+
+def _drain(result: Any) -> None:
+    if hasattr(result, "__iter__") and not hasattr(result, "model_dump"):
+        for _ in result:
+            pass
+
+
+async def _adrain(result: Any) -> None:
+    if hasattr(result, "__aiter__"):
+        async for _ in result:
+            pass
+
+
+def _ask(resource: Any, exchange: Exchange, mode: str) -> None:
+    body = exchange.request_json
+    if mode == "raw":
+        _drain(resource.with_raw_response.create(**_arguments(resource.create, body)).parse())
+    elif mode == "streaming":
+        with resource.with_streaming_response.create(**_arguments(resource.create, body)) as response:
+            _drain(response.parse())
+    else:
+        _drain(resource.create(**_arguments(resource.create, body)))
+
+
+async def _aask(resource: Any, exchange: Exchange, mode: str) -> None:
+    body = exchange.request_json
+    if mode == "async raw":
+        answer = (await resource.with_raw_response.create(**_arguments(resource.create, body))).parse()
+        await _adrain(await answer if inspect.isawaitable(answer) else answer)
+    else:
+        await _adrain(await resource.create(**_arguments(resource.create, body)))
+
+
+def _stainless(package: Any, sync: str, asynchronous: str, find: Callable[[Any], Any], base_url: str) -> Driver:
+    base = package._base_client
+    hx = getattr(base, "httpx2", None) or base.httpx
+
+    def drive(exchange: Exchange) -> None:
+        mode = mode_of(exchange)
+        options = {"api_key": "k", "base_url": base_url, "max_retries": 0, "timeout": 60}
+        if mode.startswith("async"):
+
+            async def ask() -> None:
+                async with getattr(package, asynchronous)(http_client=async_client(hx, exchange), **options) as talking:
+                    await _aask(find(talking), exchange, mode)
+
+            asyncio.run(ask())
+        else:
+            with getattr(package, sync)(http_client=client(hx, exchange), **options) as talking:
+                _ask(find(talking), exchange, mode)
+
+    return drive
+
+
+def openai_driver(exchange: Exchange) -> Driver | None:
+    """Whoever speaks the OpenAI protocol, at the recorded address."""
+    import openai
+
+    doors: dict[str, Callable[[Any], Any]] = {
+        "/chat/completions": lambda talking: talking.chat.completions,
+        "/completions": lambda talking: talking.completions,
+        "/embeddings": lambda talking: talking.embeddings,
+        "/responses": lambda talking: talking.responses,
+    }
+    for suffix, door in doors.items():
+        if exchange.path.endswith(suffix):
+            base = exchange.url.split("?")[0].removesuffix(suffix)
+            return _stainless(openai, "OpenAI", "AsyncOpenAI", door, base)
+    return None
+
+
+def anthropic_driver(exchange: Exchange) -> Driver | None:
+    """The Messages API."""
+    import anthropic
+
+    if not exchange.path.endswith("/v1/messages"):
+        return None
+    beta = "beta=true" in exchange.url
+    base = exchange.url.split("/v1/messages")[0]
+    return _stainless(
+        anthropic, "Anthropic", "AsyncAnthropic",
+        lambda talking: talking.beta.messages if beta else talking.messages, base,
+    )  # fmt: skip
+
+
+_BEDROCK = re.compile(r"/model/([^/]+)/(converse-stream|converse|invoke-with-response-stream|invoke)$")
+
+
+def bedrock_driver(exchange: Exchange) -> Driver | None:
+    """Converse and InvokeModel through boto3."""
+    found = _BEDROCK.search(exchange.path)
+    if found is None:
+        return None
+    from urllib.parse import unquote
+
+    model, kind = unquote(found[1]), found[2]
+
+    def drive(exchange: Exchange) -> None:
+        import boto3
+        from botocore.awsrequest import AWSResponse
+        from botocore.config import Config
+
+        talking = boto3.client(
+            "bedrock-runtime", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="s",
+            config=Config(retries={"max_attempts": 1}),
+        )  # fmt: skip
+        talking.meta.events.register_first(
+            "before-send.bedrock-runtime",
+            lambda request, **_: AWSResponse(
+                request.url, exchange.status, dict(exchange.headers), RawAnswer(exchange.body)
+            ),
+        )
+        body = exchange.request_json
+        if kind == "converse":
+            talking.converse(modelId=model, **_decoded(body))
+        elif kind == "converse-stream":
+            for _ in talking.converse_stream(modelId=model, **_decoded(body))["stream"]:
+                pass
+        elif kind == "invoke":
+            talking.invoke_model(modelId=model, body=json.dumps(body))["body"].read()
+        else:
+            for _ in talking.invoke_model_with_response_stream(modelId=model, body=json.dumps(body))["body"]:
+                pass
+
+    return drive
+
+
+def _decoded(value: Any) -> Any:
+    """Bytes travel as base64 in JSON; the client wants them back."""
+    import base64
+
+    if isinstance(value, dict):
+        return {
+            name: base64.b64decode(item) if name == "bytes" and isinstance(item, str) else _decoded(item)
+            for name, item in value.items()
+        }
+    return [_decoded(item) for item in value] if isinstance(value, list) else value
+
+
+def plain_driver(library: str) -> Callable[[Exchange], Driver]:
+    """No client of the provider's at all: the request as it was, through httpx or httpx2."""
+
+    def driver(exchange: Exchange) -> Driver:
+        def drive(exchange: Exchange) -> None:
+            from importlib import import_module
+
+            hx = import_module(library)
+            headers = {"content-type": "application/json"}
+            if mode_of(exchange).startswith("async"):
+
+                async def ask() -> None:
+                    async with (
+                        async_client(hx, exchange) as talking,
+                        talking.stream(exchange.method, exchange.url, content=exchange.request, headers=headers) as got,
+                    ):
+                        async for _ in got.aiter_lines():
+                            pass
+
+                asyncio.run(ask())
+            else:
+                with client(hx, exchange) as talking:
+                    talking.request(exchange.method, exchange.url, content=exchange.request, headers=headers)
+
+        return drive
+
+    return driver
+
+
+TRUTHS: tuple[tuple[re.Pattern[str], Callable[[Exchange], oracle.Truth]], ...] = (
+    (re.compile(r"/responses$"), oracle.openai_responses),
+    (re.compile(r"/(chat/completions|completions|embeddings)$"), oracle.openai_chat),
+    (re.compile(r"/v1/messages$"), oracle.anthropic_messages),
+    (re.compile(r":(generateContent|streamGenerateContent)$"), oracle.gemini),
+    (re.compile(r"/converse(-stream)?$"), oracle.converse),
+    (re.compile(r"/invoke(-with-response-stream)?$"), oracle.invoke),
+)
+
+
+def truth_of(exchange: Exchange) -> oracle.Truth | None:
+    """What the span must say; None: nothing here reads this format."""
+    for pattern, read in TRUTHS:
+        if pattern.search(exchange.path):
+            return read(exchange)
+    return None
