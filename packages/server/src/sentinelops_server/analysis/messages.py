@@ -301,7 +301,7 @@ def flattened_messages(attributes: Mapping[str, Any], prefix: str, role: str) ->
         if not key.startswith(prefix):
             continue
         index, _, field = key[len(prefix) :].partition(".")
-        if not index.isdecimal() or not field:
+        if not index.isdecimal() or len(index) > 9 or not field:
             continue
         message = found.setdefault(int(index), {})
         if field.startswith("tool_calls."):
@@ -313,9 +313,14 @@ def flattened_messages(attributes: Mapping[str, Any], prefix: str, role: str) ->
     for message_number in sorted(found):
         message = found[message_number]
         if calls := message.get("tool_calls"):
-            message["tool_calls"] = [calls[position] for position in sorted(calls)]
+            message["tool_calls"] = [calls[position] for position in sorted(calls, key=_position)]
         messages.append(_message(message, role))
     return messages
+
+
+def _position(text: str) -> tuple[int, str]:
+    """Order of numbers that came as text: 2 before 10."""
+    return len(text), text
 
 
 def preview(messages: Iterable[Mapping[str, Any]], role: str | None = None) -> str | None:

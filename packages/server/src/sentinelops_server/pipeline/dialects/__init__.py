@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from .base import Dialect, Reading, ReportedScore
 from .genai import GenAi
+from .openinference import OpenInference
+from .openllmetry import OpenLLMetry
+from .pydantic_ai import PydanticAi
+from .vercel import Vercel
 
 __all__ = ["DIALECTS", "Dialect", "GenAi", "Reading", "ReportedScore"]
 
 # asked in this order
-DIALECTS: tuple[Dialect, ...] = (GenAi(),)
+DIALECTS: tuple[Dialect, ...] = (PydanticAi(), Vercel(), OpenInference(), OpenLLMetry(), GenAi())

@@ -17,6 +17,7 @@ from ...analysis.messages import (
 )
 from ...model import Span
 from .base import Reading, as_count, as_float, as_text, as_words, iso_after, milliseconds
+from .blobs import without_blobs
 
 __all__ = ["GenAi"]
 
@@ -175,9 +176,19 @@ class GenAi:
 
     def read(self, span: Span) -> Reading:
         """Return what the span's attributes and events say."""
+        return self._read(span, None)
+
+    def read_as(self, span: Span, kind: str, operation: str | None) -> Reading:
+        """Return the same for a span of which another dialect knows the type, and the operation if it is a call."""
+        return self._read(span, (kind, operation))
+
+    def _read(self, span: Span, known: tuple[str, str | None] | None) -> Reading:
         reading = Reading()
         found = _gather(span.attributes, reading)
-        _classify(found, reading)
+        if known is None:
+            _classify(found, reading)
+        else:
+            reading.type, reading.operation = known
         _identity(found, reading, span)
         if reading.operation is not None:
             _call(found, reading, span)
@@ -223,6 +234,7 @@ def _unlisted(key: str, value: Any, reading: Reading) -> None:
 
 
 _PREFIXES = (semconv.METADATA_PREFIX, semconv.REDACTIONS_PREFIX, "gen_ai.prompt.", "gen_ai.completion.")
+_VARIABLE = "gen_ai.prompt.variable."
 
 
 def _prefixed(key: str, value: Any, reading: Reading) -> None:
@@ -234,6 +246,10 @@ def _prefixed(key: str, value: Any, reading: Reading) -> None:
     elif key.split(".", 3)[2].isdecimal():
         # gen_ai.prompt.0.content; but gen_ai.prompt.name is no message
         reading.bodies.append(key)
+    elif key in ("gen_ai.prompt.name", "gen_ai.prompt.version"):
+        reading.metadata[key[7:]] = value
+    elif key.startswith(_VARIABLE):
+        reading.metadata.setdefault("prompt.variables", {})[key[len(_VARIABLE) :]] = value
 
 
 def _classify(found: Mapping[str, Any], reading: Reading) -> None:
@@ -341,6 +357,8 @@ def _content(found: Mapping[str, Any], reading: Reading, span: Span) -> None:
                 merge_content(events, event_content(event.name, None, event.attributes))
         for key, value in events.items():
             content.setdefault(key, value)
+    if content:
+        without_blobs(content)
 
 
 def _flattened(reading: Reading, span: Span) -> None:
