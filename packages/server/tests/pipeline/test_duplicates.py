@@ -13,9 +13,13 @@ from sentinelops_server.pipeline.otlp import decode
 
 def marked(*spans: dict[str, Any], marker: DuplicateMarker | None = None) -> dict[int, str | None]:
     decoded = decode(batch(spans))
-    calls = [(one, request) for one in decoded.spans if (request := normalise(one)[0]) is not None]
+    read = [(one, normalise(one)[0]) for one in decoded.spans]
+    calls = [(one, request) for one, request in read if request is not None]
+    for one, request in calls:
+        request.layer = "layer" in one.attributes
+    others = [one for one, request in read if request is None]
     marker = marker or DuplicateMarker()
-    marker.mark(calls)
+    marker.mark(calls, others)
     marker.remember(calls)
     return {
         int.from_bytes(request.span_id, "big"): request.duplicate_of and request.duplicate_of[-1]
@@ -60,3 +64,46 @@ def test_a_parent_that_comes_later_is_the_duplicate_of_its_stored_child() -> Non
     assert marked(call(2, parent=1), marker=marker) == {2: None}
     assert marked(call(1), marker=marker) == {1: "2"}
     assert marked(call(2, parent=1), marker=marker) == {2: None}  # a replay is itself
+
+
+FRAMEWORK = {"layer": True, "gen_ai.request.model": "router"}
+
+
+def layer(number: int, **options: Any) -> dict[str, Any]:
+    return call(number, attributes=FRAMEWORK, **options)
+
+
+@pytest.mark.parametrize(
+    ("batches", "expected"),
+    [
+        # a framework's view gives way to any call below it, of whatever model and however deep
+        ([[layer(1), call(2, parent=1)]], {1: "2", 2: None}),
+        ([[layer(1), span(3, parent=1), span(4, parent=3), call(2, parent=4)]], {1: "2", 2: None}),
+        ([[call(2, parent=3)], [span(3, parent=1)], [layer(1)]], {1: "2", 2: None}),
+        ([[call(2, parent=3)], [span(3, parent=1), layer(1)]], {1: "2", 2: None}),
+        # two attempts below it are two calls
+        ([[layer(1), call(2, parent=1), call(3, parent=1)]], {1: "2", 2: None, 3: None}),
+        # a view of a view of a call
+        ([[layer(1), layer(2, parent=1), call(3, parent=2)]], {1: "2", 2: "3", 3: None}),
+        ([[call(3, parent=2)], [layer(2, parent=1)], [layer(1)]], {1: "3", 2: "3", 3: None}),
+        # alone it is the call; and it stays the one that counts when the other comes after it was stored
+        ([[layer(1)], [call(2, parent=1)]], {1: None, 2: "1"}),
+        ([[layer(1), span(3, parent=1)]], {1: None}),
+        # only what is below it
+        ([[layer(1, parent=5), call(2, parent=5), span(5)]], {1: None, 2: None}),
+    ],
+)
+def test_a_frameworks_view_gives_way(batches: list[list[dict[str, Any]]], expected: dict[int, str | None]) -> None:
+    marker = DuplicateMarker()
+    found: dict[int, str | None] = {}
+    for spans in batches:
+        found |= marked(*spans, marker=marker)
+    assert found == expected
+
+
+def test_a_frameworks_view_stays_where_the_call_below_knows_no_tokens() -> None:
+    assert marked(layer(1), span(2, parent=1, attributes=POOR)) == {1: None, 2: "1"}
+
+
+def test_a_circle_of_parents_ends() -> None:
+    assert marked(call(1, parent=2), span(2, parent=3), span(3, parent=1)) == {1: None}

@@ -59,6 +59,7 @@ class LLMRequest:
     duplicate_of: str | None = None
     weight: float = 1.0
     redactions: dict[str, int] = field(default_factory=dict)
+    layer: bool = False  # a framework's view of a call, which gives way to the provider's below it; not stored
 
     @property
     def request_id(self) -> str:

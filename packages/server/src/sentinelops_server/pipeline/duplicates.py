@@ -1,10 +1,11 @@
-"""Part of normalising: a model call seen by two instrumentations counts once; the poorer points to the richer."""
+"""Part of normalising: a model call seen by several instrumentations counts once; the others point to that one."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from ..model import LLMRequest, Span
 
@@ -12,70 +13,136 @@ __all__ = ["DuplicateMarker"]
 
 Key = tuple[bytes, bytes]
 Models = tuple[str | None, str | None]
+# how far up from a call a framework's view of it is looked for
+MAX_STEPS = 32
+
+
+class _Call(NamedTuple):
+    """What is remembered of a stored call; direct: it is the child of the span that it is remembered under."""
+
+    key: Key
+    models: Models
+    layer: bool
+    direct: bool
 
 
 class DuplicateMarker:
-    """Marks duplicates within the calls at hand, and parents and children among those stored shortly before.
+    """Marks duplicates within the spans at hand, and relatives among those stored shortly before.
 
-    Two spans are one call when they are of one trace and have the same response id, or when one is the other's parent
-    and both are calls of the same model. What is stored already with the same response id, the store finds.
+    Two spans of one trace are one call when they have the same response id; when one is the other's parent and both are
+    calls of the same model; or when one is a framework's view of a call (`layer`) and the other stands anywhere below
+    it. What is stored already with the same response id, the store finds.
     """
 
     def __init__(self, memory: int = 50_000) -> None:
         self._memory = memory
         self._lock = threading.Lock()
-        self._calls: OrderedDict[Key, Models] = OrderedDict()
-        self._children: OrderedDict[Key, tuple[Key, Models]] = OrderedDict()
+        self._calls: OrderedDict[Key, _Call] = OrderedDict()
+        self._below: OrderedDict[Key, _Call] = OrderedDict()  # a span, call or not -> the last call below it
 
-    def mark(self, calls: Sequence[tuple[Span, LLMRequest]]) -> None:
-        """Set `duplicate_of` on the poorer of each pair. Of two copies of one span the first one is looked at."""
+    def mark(self, calls: Sequence[tuple[Span, LLMRequest]], spans: Iterable[Span] = ()) -> None:
+        """Set `duplicate_of` on the poorer of each pair. Of two copies of one span the first one is looked at.
+
+        spans: those of the batch that are no calls: they may stand between a framework's view and the call.
+        """
         by_key: dict[Key, LLMRequest] = {}
         by_response: dict[tuple[bytes, str], LLMRequest] = {}
         for span, request in calls:
-            if by_key.setdefault((span.trace_id, span.span_id), request) is request and request.response_id:
+            if by_key.setdefault(span.key, request) is request and request.response_id:
                 answer = (span.trace_id, request.response_id)
                 other = by_response.setdefault(answer, request)
                 if other is not request:
                     by_response[answer] = _pair(other, request)
+        between = [span for span in spans if span.parent_span_id is not None]
+        parents = _parents(calls, between)
         for span, request in calls:
-            if span.parent_span_id is not None:
-                parent = by_key.get((span.trace_id, span.parent_span_id))
-                if parent is not None and _same_call(parent, request):
-                    _pair(parent, request)
+            outer, direct = _next_call(span.key, parents, by_key)
+            if outer is not None and _same_call(outer, request, direct):
+                _pair(outer, request)
         with self._lock:
+            for span in between:
+                self._pass_on(span.key, parents, by_key)
             for span, request in calls:
-                if request.duplicate_of is None:
-                    self._mark_by_memory(span, request)
+                if request.duplicate_of is None and span.key not in self._calls:  # else it is only sent again
+                    self._mark_by_memory(span, request, parents)
 
-    def _mark_by_memory(self, span: Span, request: LLMRequest) -> None:
+    def _mark_by_memory(self, span: Span, request: LLMRequest, parents: Mapping[Key, Key]) -> None:
         """Compare with what is stored: that cannot be changed any more, so the later one is the duplicate."""
-        own = (span.trace_id, span.span_id)
-        found = None
-        if span.parent_span_id is not None:
-            parent = (span.trace_id, span.parent_span_id)
-            models = self._calls.get(parent)
-            if models is not None and _share(models, _models(request)):
-                found = parent
-        if found is None:
-            child = self._children.get(own)
-            if child is not None and _share(child[1], _models(request)):
-                found = child[0]
-        if found is not None and own not in self._calls:  # a span that was stored before is only sent again
-            request.duplicate_of = f"{found[0].hex()}-{found[1].hex()}"
+        below = self._below.get(span.key)
+        if below is not None and (request.layer or (below.direct and _share(below.models, _models(request)))):
+            request.duplicate_of = _request_id(below.key)
+            return
+        for steps, ancestor in enumerate(_upwards(span.key, parents)):
+            above = self._calls.get(ancestor)
+            if above is not None:
+                if above.layer or (steps == 0 and _share(above.models, _models(request))):
+                    request.duplicate_of = _request_id(above.key)
+                return
 
     def remember(self, calls: Iterable[tuple[Span, LLMRequest]]) -> None:
         """Note calls that were stored."""
+        calls = list(calls)
+        parents = _parents(calls, ())
+        stops = {span.key for span, _ in calls}
         with self._lock:
             for span, request in calls:
                 if request.duplicate_of is not None:
+                    self._pass_on(span.key, parents, stops)
                     continue
-                own, models = (span.trace_id, span.span_id), _models(request)
-                self._calls[own] = models
-                if span.parent_span_id is not None:
-                    self._children[(span.trace_id, span.parent_span_id)] = (own, models)
-            for table in (self._calls, self._children):
+                call = _Call(span.key, _models(request), request.layer, True)
+                self._calls[span.key] = call
+                self._note_above(call, parents, stops)
+            for table in (self._calls, self._below):
                 while len(table) > self._memory:
                     table.popitem(last=False)
+
+    def _pass_on(self, key: Key, parents: Mapping[Key, Key], stops: Container[Key]) -> None:
+        """What is below a span that is no call of its own is below its parent too."""
+        below = self._below.get(key)
+        if below is not None:
+            self._note_above(below._replace(direct=False), parents, stops, key)
+
+    def _note_above(
+        self, call: _Call, parents: Mapping[Key, Key], stops: Container[Key], start: Key | None = None
+    ) -> None:
+        """Up to and including the next call above."""
+        for ancestor in _upwards(start or call.key, parents):
+            self._below[ancestor] = call
+            if ancestor in stops or ancestor in self._calls:
+                return
+            call = call._replace(direct=False)
+
+
+def _parents(calls: Iterable[tuple[Span, LLMRequest]], spans: Iterable[Span]) -> dict[Key, Key]:
+    parents = {span.key: (span.trace_id, span.parent_span_id) for span, _ in calls if span.parent_span_id is not None}
+    for span in spans:
+        if span.parent_span_id is not None:
+            parents[span.key] = (span.trace_id, span.parent_span_id)
+    return parents
+
+
+def _upwards(key: Key, parents: Mapping[Key, Key]) -> Iterator[Key]:
+    """The ancestors that are known, nearest first; a circle of a broken sender ends too."""
+    for _ in range(MAX_STEPS):
+        above = parents.get(key)
+        if above is None:
+            return
+        yield above
+        key = above
+
+
+def _next_call(
+    key: Key, parents: Mapping[Key, Key], by_key: Mapping[Key, LLMRequest]
+) -> tuple[LLMRequest | None, bool]:
+    """The nearest call above, and whether it is the parent."""
+    for steps, ancestor in enumerate(_upwards(key, parents)):
+        if ancestor in by_key and ancestor != key:
+            return by_key[ancestor], steps == 0
+    return None, False
+
+
+def _request_id(key: Key) -> str:
+    return f"{key[0].hex()}-{key[1].hex()}"
 
 
 def _models(request: LLMRequest) -> Models:
@@ -86,24 +153,32 @@ def _share(one: Models, other: Models) -> bool:
     return any(name is not None and name != "unknown" and name in other for name in one)
 
 
-def _same_call(parent: LLMRequest, child: LLMRequest) -> bool:
-    """Whether parent and child saw one call: two answers with ids of their own are two calls."""
-    if parent.response_id and child.response_id and parent.response_id != child.response_id:
+def _same_call(outer: LLMRequest, inner: LLMRequest, direct: bool) -> bool:
+    """Whether both saw one call: two answers with ids of their own are two calls."""
+    if outer.layer:
+        return True
+    if not direct or (outer.response_id and inner.response_id and outer.response_id != inner.response_id):
         return False
-    return _share(_models(parent), _models(child))
+    return _share(_models(outer), _models(inner))
 
 
 def _pair(outer: LLMRequest, inner: LLMRequest) -> LLMRequest:
     """Mark the poorer of two, return the richer; where they are equal, the inner one is closer to the provider."""
     if outer.duplicate_of is not None or inner.duplicate_of is not None:
         return inner if outer.duplicate_of is not None else outer
-    keep, drop = (outer, inner) if _wealth(outer) > _wealth(inner) else (inner, outer)
+    keep, drop = (outer, inner) if _richer(outer, inner) else (inner, outer)
     drop.duplicate_of = keep.request_id
     return keep
 
 
-def _wealth(request: LLMRequest) -> int:
-    """How much a request knows; usage weighs most, since it is what is counted."""
+def _richer(outer: LLMRequest, inner: LLMRequest) -> bool:
+    """A framework's view is kept only where the call below it knows nothing of tokens."""
+    if outer.layer and not inner.layer:
+        return _counts(outer) > 0 and _counts(inner) == 0
+    return _wealth(outer) > _wealth(inner)
+
+
+def _counts(request: LLMRequest) -> int:
     counts = (
         request.prompt_tokens,
         request.completion_tokens,
@@ -111,6 +186,11 @@ def _wealth(request: LLMRequest) -> int:
         request.cache_write_tokens,
         request.reasoning_tokens,
     )
+    return sum(count is not None for count in counts)
+
+
+def _wealth(request: LLMRequest) -> int:
+    """How much a request knows; usage weighs most, since it is what is counted."""
     others = (request.time_to_first_token, request.finish_reason, request.response_id, request.prompt_preview)
-    known = 4 * sum(count is not None for count in counts) + sum(other is not None for other in others)
+    known = 4 * _counts(request) + sum(other is not None for other in others)
     return known + (1 if request.provider != "unknown" else 0)

@@ -246,7 +246,7 @@ class Pipeline:
             if work.signal == "spans":
                 calls = _calls(fresh)
                 self._meter.observe([request for _, request in calls])
-                self._duplicates.remember(calls, _others(fresh))
+                self._duplicates.remember(calls)
             elif work.signal == "metric_points":
                 self._meter.observe_points(item.record for item in fresh)  # type: ignore[misc]
 
