@@ -12,7 +12,7 @@ from types import ModuleType
 from .._guard import swallow
 
 # Our name for it: the package whose presence means "installed".
-LIBRARIES: dict[str, str] = {"openai": "openai"}
+LIBRARIES: dict[str, str] = {"bedrock": "botocore", "openai": "openai"}
 
 __all__ = ["LIBRARIES", "instrument", "uninstrument"]
 

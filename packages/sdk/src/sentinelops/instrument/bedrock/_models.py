@@ -11,8 +11,9 @@ _NAMED = ("foundation-model", "inference-profile", "system-defined-inference-pro
 def model_of(sent: str, models: Mapping[str, str] | None = None) -> str:
     """Give the model id that `sent` stands for; `sent` itself when nothing tells.
 
-    models: what the user configured, asked first, by the whole text or by the last part of an ARN. Application inference
-    profiles, provisioned throughput, imported models, prompts and routers have ids that say nothing: only `models` does.
+    models: what the user configured, asked first, by the whole text or by the last part of an ARN. Application
+    inference profiles, provisioned throughput, imported models, prompts and routers have ids that say nothing: only
+    `models` knows them.
     """
     if models:
         known = models.get(sent) or models.get(sent.rpartition("/")[2])
@@ -46,9 +47,9 @@ _OPERATIONS = (
     ("embed", "embeddings"),
     ("marengo", "embeddings"),
     ("rerank", "rerank"),
-    ("titan-image", "image_generation"),
-    ("nova-canvas", "image_generation"),
-    ("stability.", "image_generation"),
-    ("nova-reel", "video_generation"),
-    ("luma.", "video_generation"),
+    ("titan-image", "generate_content"),
+    ("nova-canvas", "generate_content"),
+    ("stability.", "generate_content"),
+    ("nova-reel", "generate_content"),
+    ("luma.", "generate_content"),
 )
