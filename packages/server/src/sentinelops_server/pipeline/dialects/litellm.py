@@ -1,0 +1,132 @@
+"""The dialect of LiteLLM's OpenTelemetry callbacks, both of them: the conventions with what only litellm has beside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...analysis.messages import instructions
+from ...model import Span
+from .base import Reading, as_float, as_text, as_words
+from .blobs import without_blobs
+from .exchange import literal, load, put_messages, read_answer, take_usage
+from .genai import GenAi
+
+__all__ = ["LiteLLM"]
+
+SIGNS = ("litellm.call_id", "litellm.provider.model")
+COSTS = ("gen_ai.cost.total_cost", "litellm.cost.total", "gen_ai.usage.cost")
+USERS = ("litellm.end_user.id", "metadata.user_api_key_end_user_id", "litellm.user.id", "metadata.user_api_key_user_id")
+FUNCTIONS = ("llm.request.functions.", "gen_ai.tool.")
+# metadata.*: what litellm itself notes and nobody set
+PREFIXES = ("metadata.", "litellm.metadata.", "litellm.team.")
+NOTED = frozenset(("usage_object", "requester_metadata", "routing_decision", "user_api_key_end_user_id"))
+SESSION = ("session_id", "thread_id", "conversation_id", "trace_session_id")
+RAW = "raw_gen_ai_request"
+GENAI = GenAi()
+
+
+class LiteLLM:
+    """Spans of litellm: the call, and (by the older callback) the provider's own request and answer below it."""
+
+    def detect(self, scope_name: str, attributes: dict[str, Any]) -> bool:
+        """Return whether this is litellm's tracer, or a span with its marks: the tracer can be named otherwise."""
+        return scope_name == "litellm" or any(name in attributes for name in SIGNS)
+
+    def read(self, span: Span) -> Reading:
+        """Return what the span says."""
+        if span.name == RAW:
+            return _raw(span)
+        attributes = span.attributes
+        reading = GENAI.read(span)
+        _metadata(attributes, reading)
+        if reading.operation is not None:
+            _call(span, reading)
+        without_blobs(reading.content)
+        return reading
+
+
+def _metadata(attributes: dict[str, Any], reading: Reading) -> None:
+    requester = literal(attributes.get("metadata.requester_metadata"))
+    for name, value in attributes.items():
+        for prefix in PREFIXES:
+            if name.startswith(prefix) and value not in ("", "[]", "{}", None) and name[len(prefix) :] not in NOTED:
+                key = name[len(prefix) :] if prefix != "litellm.team." else name[8:]
+                reading.metadata[key] = value
+    if isinstance(requester, dict):
+        reading.metadata.update({str(name): value for name, value in requester.items()})
+    said = reading.metadata
+    reading.session_id = reading.session_id or next((word for key in SESSION if (word := as_text(said.get(key)))), None)
+    reading.user_id = reading.user_id or next((word for key in USERS if (word := as_text(attributes.get(key)))), None)
+    reading.tags = reading.tags or as_words(said.pop("request_tags", None) or said.pop("tags", None))
+
+
+def _call(span: Span, reading: Reading) -> None:
+    attributes = span.attributes
+    reading.layer = True
+    if reading.provider is None:  # embeddings of the older callback
+        provider, slash, _ = (as_text(attributes.get("litellm.provider.model")) or "").partition("/")
+        reading.provider = provider if slash else None
+    if reading.response_id is not None and reading.response_id == attributes.get("litellm.call_id"):
+        reading.response_id = None  # litellm's own number, where the provider gave none
+    if attributes.get("litellm.request.streaming") in (True, "true", "True"):
+        reading.streaming = True
+    if span.status == 2 and not any(reading.usage.values()):
+        reading.usage = {}  # a failed call counts zeros
+    take_usage(reading, literal(attributes.get("metadata.usage_object")))
+    reading.exclusive_input = False  # litellm adds the cache to the input itself
+    cost = next((cost for name in COSTS if (cost := as_float(attributes.get(name)))), None)
+    if cost is not None:
+        reading.metadata["reported_cost"] = cost
+    _tools(attributes, reading)
+
+
+def _tools(attributes: dict[str, Any], reading: Reading) -> None:
+    """Flattened definitions, and the calls that the older callback leaves out of its messages."""
+    found: dict[str, dict[str, Any]] = {}
+    calls: dict[str, dict[str, Any]] = {}
+    for name, value in attributes.items():
+        for prefix in FUNCTIONS:
+            if name.startswith(prefix):
+                index, _, field = name[len(prefix) :].partition(".")
+                if index.isdecimal() and field:
+                    found.setdefault(index, {"type": "function"})[field] = load(value)
+                    reading.bodies.append(name)
+        if name.startswith("gen_ai.completion.") and ".function_call." in name:
+            index, _, field = name[18:].partition(".function_call.")
+            calls.setdefault(index, {"type": "tool_call", "id": None})[field] = load(value)
+    if found:
+        tools = [found[index] for index in sorted(found, key=int)]
+        reading.content.setdefault("tool_definitions", tools)
+    messages = reading.content.get("output_messages")
+    if calls and isinstance(messages, list) and not any(message.get("parts") for message in messages):
+        role = {"role": "assistant", "parts": list(calls.values())}
+        reading.content["output_messages"] = [{**messages[0], **role} if messages else role]
+
+
+def _raw(span: Span) -> Reading:
+    """The provider's own request and answer, as Python reprs: content of a plain span, the call is its parent."""
+    reading = Reading(type="span")
+    fields: dict[str, Any] = {}
+    for name, value in span.attributes.items():
+        _, _, rest = name.partition(".")
+        _, _, field = rest.partition(".")
+        if name.startswith("llm.") and field:
+            fields[field] = value
+            if field in ("messages", "choices", "content", "system", "tools", "input", "data", "output"):
+                reading.bodies.append(name)
+    for field, key in (("messages", "input_messages"), ("input", "input_messages")):
+        put_messages(reading, key, literal(fields.get(field)) or fields.get(field), "user")
+    answer = {
+        name: literal(fields[name]) or fields[name] for name in ("choices", "content", "output") if name in fields
+    }
+    if answer:
+        taken = Reading()
+        read_answer(taken, answer)
+        reading.content.update(taken.content)
+    for field, key in (("tools", "tool_definitions"), ("data", "output")):
+        if field in fields:
+            reading.content[key] = literal(fields[field]) or fields[field]
+    if "system" in fields:
+        reading.content["system_instructions"] = instructions(literal(fields["system"]) or fields["system"])
+    without_blobs(reading.content)
+    return reading
