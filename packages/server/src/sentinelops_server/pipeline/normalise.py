@@ -10,6 +10,7 @@ from ..analysis.messages import CONTENT_ATTRIBUTES, MESSAGE_EVENTS, preview
 from ..model import LLMRequest, Payload, Span
 from .dialects import DIALECTS, Dialect, Reading
 from .providers import host_of, provider_of
+from .sampling import span_weight
 from .scores import EVALUATION, scores_of_span
 
 __all__ = ["add_previews", "normalise"]
@@ -83,7 +84,7 @@ def _request(span: Span, reading: Reading) -> LLMRequest:
         tags=[tag[:MAX_LABEL] for tag in reading.tags[:64]],
         metadata=reading.metadata,
         parameters=reading.parameters,
-        weight=reading.weight,
+        weight=span_weight(span),
         redactions=reading.redactions,
         layer=reading.layer,
     )

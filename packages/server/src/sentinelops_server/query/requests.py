@@ -14,7 +14,7 @@ from ..storage.postgres.detail import decode_detail
 from .cursors import Order, check_limit, fingerprint, pack, parse_order, unpack
 from .filters import Filter
 from .largest import largest_windows
-from .rows import REQUEST_COLUMNS, request_row, span_content, span_key
+from .rows import REQUEST_COLUMNS, left_out, request_row, span_content, span_key
 from .scope import Scope
 from .shapes import RequestDetail, RequestPage
 from .source import Window, scope_condition
@@ -180,7 +180,7 @@ def get_request(database: Database, payloads: PayloadStore | None, request_id: s
     detail: dict[str, Any] = {
         **request_row(row),
         "content": content,
-        "content_missing": missing,
+        "content_missing": left_out(missing, said.attributes),
         **{name: row[name] or {} for name in _DETAIL},
         "cost_details": expand_cost(row["cost_details"], row),
         "span_name": span.get("name"),

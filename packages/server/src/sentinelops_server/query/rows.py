@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from sentinelops import semconv
+
 from ..analysis.messages import content_from_log_records
 from ..errors import Permanent
 from ..model import LogRecord
@@ -13,7 +15,9 @@ from ..storage.payloads import PayloadStore
 from ..storage.postgres.database import Database
 from .shapes import RequestRow
 
-__all__ = ["KINDS", "REQUEST_COLUMNS", "STATUSES", "request_row", "span_content", "span_key", "span_payload"]
+__all__ = [
+    "KINDS", "REQUEST_COLUMNS", "STATUSES", "left_out", "request_row", "span_content", "span_key", "span_payload",
+]  # fmt: skip
 
 KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
 STATUSES = ("unset", "ok", "error")
@@ -92,6 +96,12 @@ def span_payload(payloads: PayloadStore | None, place: str | None) -> tuple[dict
     except Permanent as error:
         return None, str(error)
     return (content, None) if content is not None else (None, "gone by retention")
+
+
+def left_out(missing: str | None, attributes: Mapping[str, Any]) -> str | None:
+    """Return why content is missing; "sampled out" when the SDK says that it did not send it for that reason."""
+    said = missing == "not captured" and attributes.get(semconv.SAMPLING_DETAIL) is False
+    return "sampled out" if said else missing
 
 
 def span_content(

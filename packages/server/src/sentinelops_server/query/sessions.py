@@ -23,7 +23,8 @@ _SUMS = (
     "min(r.timestamp) AS first_at, max(r.timestamp) AS last_at, sum(r.weight) AS count,"
     " coalesce(sum(r.weight) FILTER (WHERE r.status = 'error'), 0) AS error_count,"
     " coalesce(sum(r.weight * r.total_tokens), 0) AS total_tokens, sum(r.weight * r.estimated_cost) AS estimated_cost,"
-    " coalesce(sum(r.weight) FILTER (WHERE r.estimated_cost IS NULL), 0) AS unpriced_requests"
+    " coalesce(sum(r.weight) FILTER (WHERE r.estimated_cost IS NULL), 0) AS unpriced_requests,"
+    " bool_or(r.weight <> 1) AS sampled"
 )
 # the latest value of a column within a group
 _LATEST = "(array_agg(r.{0} ORDER BY r.timestamp DESC) FILTER (WHERE r.{0} IS NOT NULL))[1] AS {1}"

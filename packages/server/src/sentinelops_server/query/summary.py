@@ -19,7 +19,7 @@ _METRICS = metrics_of(
     [
         *("count", "error_count", "cancelled_count", "error_rate", "request_rate"),
         *("prompt_tokens", "completion_tokens", "total_tokens", "cache_read_tokens", "reasoning_tokens"),
-        *("unknown_usage_requests", "estimated_cost", "unpriced_requests"),
+        *("unknown_usage_requests", "estimated_cost", "unpriced_requests", "kept_requests"),
     ]
 )
 
@@ -38,6 +38,7 @@ def summary(database: Database, scope: Scope, filter: Filter | None = None, comp
     for name, sketch in TIMES.items():
         known, mean = answers[sketch].get((0,), ([None] * len(QUANTILES), None))
         found[name] = {"avg": mean, **dict(zip(QUANTILES, known, strict=True))}
+    found["sampled"] = found["kept_requests"] != found["count"]
     found |= {"start": scope.range.start, "end": scope.range.end}
     found["previous"] = summary(database, scope.previous(), filter) if compare else None
     return cast(Summary, found)

@@ -12,7 +12,7 @@ from ..storage.postgres.database import Database
 from ..storage.postgres.detail import decode_detail
 from .cursors import check_limit, fingerprint, pack, parse_order, unpack
 from .filters import Filter
-from .rows import KINDS, STATUSES, span_content, span_key
+from .rows import KINDS, STATUSES, left_out, span_content, span_key
 from .scope import Scope
 from .shapes import SpanContent, SpanRow, TraceDetail, TracePage, TraceRow
 
@@ -196,6 +196,6 @@ def get_span_content(
         "events": said.events,
         "links": said.links,
         "content": content,
-        "content_missing": missing,
+        "content_missing": left_out(missing, said.attributes),
         "request_id": request["request_id"] if request else None,
     }

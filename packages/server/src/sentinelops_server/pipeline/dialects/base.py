@@ -68,7 +68,6 @@ class Reading:
     metadata: dict[str, Any] = field(default_factory=dict)
     parameters: dict[str, Any] = field(default_factory=dict)
     redactions: dict[str, int] = field(default_factory=dict)
-    weight: float = 1.0
     content: dict[str, Any] = field(default_factory=dict)
     bodies: list[str] = field(default_factory=list)
     layer: bool = False

@@ -69,7 +69,6 @@ CONCEPTS: dict[str, tuple[str, ...]] = {
     ),
     "user": (semconv.USER_ID, "enduser.id", "gen_ai.user", "llm.user", "traceloop.association.properties.user_id"),
     "tags": (semconv.TAGS,),
-    "weight": (semconv.SAMPLING_WEIGHT,),
     # counts
     "usage.input": (
         semconv.USAGE_INPUT_TOKENS,
@@ -282,9 +281,6 @@ def _identity(found: Mapping[str, Any], reading: Reading, span: Span) -> None:
     reading.error_type = as_text(found.get("error_type"))
     if "tags" in found:
         reading.tags = as_words(found["tags"])
-    if "weight" in found:
-        weight = as_float(found["weight"])
-        reading.weight = weight if weight is not None and weight > 0 else 1.0
 
 
 def _call(found: Mapping[str, Any], reading: Reading, span: Span) -> None:

@@ -19,7 +19,7 @@ LOG_GAMMA = math.log(1.02)
 UNDERFLOW = -32768  # the bucket of values <= 0
 SUMS = (
     "requests", "prompt_tokens", "completion_tokens", "total_tokens", "cache_read_tokens", "cache_write_tokens",
-    "reasoning_tokens", "unknown_usage", "cost", "unpriced", "duration_sum",
+    "reasoning_tokens", "unknown_usage", "cost", "unpriced", "duration_sum", "kept",
 )  # fmt: skip
 MAXIMA = ("max_duration", "max_ttft", "max_cost", "max_tokens")
 Key = tuple[
@@ -49,6 +49,7 @@ class Rollup:
     cost: Decimal = Decimal(0)
     unpriced: float = 0.0
     duration_sum: float = 0.0
+    kept: float = 0.0
     max_duration: float | None = None
     max_ttft: float | None = None
     max_cost: float | None = None
@@ -60,6 +61,7 @@ class Rollup:
         """Count one request by its weight."""
         weight = request.weight
         self.requests += weight
+        self.kept += 1
         self._add_tokens(request, weight)
         if request.estimated_cost is None:
             self.unpriced += weight
@@ -137,7 +139,8 @@ SELECT {_COLUMNS}, latency_keys::smallint[], latency_counts::float[], ttft_keys:
 FROM unnest({", ".join(f"%b::{name}[]" for name in _TYPES)})
   AS new ({_COLUMNS}, latency_keys, latency_counts, ttft_keys, ttft_counts)
 ON CONFLICT (resolution, bucket, provider, model, application, environment, status) DO UPDATE SET
-  {", ".join(f"{name} = r.{name} + excluded.{name}" for name in SUMS)},
+  {", ".join(f"{name} = r.{name} + excluded.{name}" for name in SUMS if name != "kept")},
+  kept = coalesce(r.kept, r.requests) + excluded.kept,
   {", ".join(f"{name} = greatest(r.{name}, excluded.{name})" for name in MAXIMA)},
   {_MERGE.format(name="latency")},
   {_MERGE.format(name="ttft")}
