@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -58,6 +59,7 @@ class Sink:
         self.reply = Reply()
         self.headers: list[dict[str, str]] = []
         self.traces: list[ExportTraceServiceRequest] = []
+        self.logs: list[ExportLogsServiceRequest] = []
         self.metrics: list[ExportMetricsServiceRequest] = []
         self.accepted: list[ExportTraceServiceRequest] = []
         self.connections = 0
@@ -94,6 +96,7 @@ class Sink:
         if handler.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
         is_traces = handler.path.endswith("/v1/traces")
+        is_logs = handler.path.endswith("/v1/logs")
         with self.changed:
             self.headers.append({key.lower(): text for key, text in handler.headers.items()} | {":path": handler.path})
             reply = Reply()
@@ -103,6 +106,10 @@ class Sink:
                 self.traces.append(request)
                 if reply.status < 300 and not reply.hang and not reply.close:
                     self.accepted.append(request)
+            elif is_logs:
+                reply = self.replies.popleft() if self.replies else self.reply
+                if reply.status < 300 and not reply.hang and not reply.close:
+                    self.logs.append(ExportLogsServiceRequest.FromString(body))
             else:
                 self.metrics.append(ExportMetricsServiceRequest.FromString(body))
             self.changed.notify_all()
@@ -152,6 +159,16 @@ class Sink:
             for container in request.resource_spans
             for scope in container.scope_spans
             for span in scope.spans
+        ]
+
+    def scores(self) -> list[dict[str, Any]]:
+        """The attributes of every log record that was accepted, which all are scores."""
+        return [
+            attributes(record.attributes)
+            for request in self.logs
+            for container in request.resource_logs
+            for scope in container.scope_logs
+            for record in scope.log_records
         ]
 
     def named(self, name: str) -> dict[str, Any]:

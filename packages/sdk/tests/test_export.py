@@ -111,6 +111,7 @@ def test_a_whole_model_call_arrives(sink: Sink, start: Callable[..., None]) -> N
         "queued": 0,
         "spooled": 0,
         "internal_errors": {},
+        "scores": {"created": 0, "sent": 0, "retried": 0, "dropped": {}, "queued": 0, "spooled": 0},
     }
 
 

@@ -109,17 +109,17 @@ def test_a_spool_that_cannot_be_made_is_said_and_memory_serves(
 def test_a_file_is_adopted_by_one_process_only_and_never_from_a_living_one(tmp_path: Path) -> None:
     first, living = Spool(str(tmp_path), 10_000), os.getppid()
     assert first.put(b"body", 3, gzip=False)
-    assert first.adopt() == 0
+    assert first.adopt() == (0, 0)
     second = Spool(str(tmp_path), 10_000)
     (tmp_path / f"{1:020d}-{living}-alive-000001.spool").write_bytes(b"theirs")
-    assert second.adopt() == 3  # same pid, other token: an earlier life of this process
+    assert second.adopt() == (3, 0)  # same pid, other token: an earlier life of this process
     assert (len(second), second.spans) == (1, 3)
     found = second.oldest()
     assert found is not None
     assert (found.body, found.spans, found.gzip) == (b"body", 3, False)
     assert first.oldest() is None
-    assert first.forget() == 3
-    assert second.forget() == 3
+    assert first.forget() == (3, False)
+    assert second.forget() == (3, False)
     assert len(files(tmp_path)) == 1
 
 
@@ -128,7 +128,7 @@ def test_a_folder_that_goes_away_is_no_exception(tmp_path: Path) -> None:
     spool = Spool(str(folder), 10_000)
     folder.rmdir()
     assert spool.put(b"x", 1, gzip=True) is False
-    assert spool.adopt() == 0
+    assert spool.adopt() == (0, 0)
 
 
 def test_a_draft_of_a_killed_process_is_removed_and_one_of_a_living_process_stays(tmp_path: Path) -> None:
@@ -137,5 +137,5 @@ def test_a_draft_of_a_killed_process_is_removed_and_one_of_a_living_process_stay
     alive = tmp_path / f"00000000000000000001-{os.getppid()}-bbbbbbbb-000001.part"
     for path in (dead, alive):
         path.write_bytes(b"half")
-    assert Spool(str(tmp_path), 1_000).adopt() == 0
+    assert Spool(str(tmp_path), 1_000).adopt() == (0, 0)
     assert (dead.exists(), alive.exists()) == (False, True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ._configure import configure, flush, shutdown, stats
     from ._observe import observe
     from ._record import Recorder, record
+    from ._score import score
     from ._span import ActiveSpan, span
     from ._threads import ThreadPoolExecutor, propagate
 
@@ -27,6 +28,7 @@ __all__ = [
     "observe",
     "propagate",
     "record",
+    "score",
     "shutdown",
     "span",
     "stats",
@@ -44,6 +46,7 @@ _HOMES = {
     "observe": "_observe",
     "propagate": "_threads",
     "record": "_record",
+    "score": "_score",
     "shutdown": "_configure",
     "span": "_span",
     "stats": "_configure",

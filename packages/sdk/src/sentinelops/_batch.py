@@ -10,29 +10,33 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
     from ._runtime import Pending
+    from ._score import GivenScore
 
 # What a span weighs besides its texts, roughly: the span, its attributes, the record, the response.
 _SPAN_BYTES = 4_096
 _LOOKED_AT = 64
+_SCORE_BYTES = 1_024
 
 
 @dataclass(slots=True)
 class Batch:
-    """Encoded spans on their way. born: monotonic seconds. attempts: how often it was sent."""
+    """Encoded spans on their way. born: monotonic seconds. attempts: how often it was sent. scores: it holds those."""
 
     body: bytes
     spans: int
     born: float
     attempts: int = 0
+    scores: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An ended span, what it still has to say, and what it is estimated to weigh in bytes."""
+    """An ended span, what it still has to say, and what it is estimated to weigh in bytes; or a score."""
 
     span: ReadableSpan
     pending: Pending | None
     size: int
+    score: GivenScore | None = None
 
 
 def weight(pending: Any) -> int:
@@ -56,6 +60,11 @@ def weight(pending: Any) -> int:
                 elif type(content) is list:
                     size += 512 * len(content)
     return size
+
+
+def score_item(score: GivenScore) -> Item:
+    """What is queued of a score, which belongs to no span of ours."""
+    return Item(None, None, _SCORE_BYTES + len(score.comment or ""), score)  # type: ignore[arg-type]
 
 
 class Queue:

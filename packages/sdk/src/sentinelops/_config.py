@@ -121,6 +121,11 @@ class Config:
         """Whether anything is to be sampled."""
         return bool(self.sample_detail != 1 or self.sample_calls != 1 or self.sampling or self.sampler is not None)
 
+    @property
+    def logs_url(self) -> str:
+        """Where scores go: beside the traces."""
+        return self.traces_url.removesuffix("/v1/traces") + "/v1/logs"
+
     def request_headers(self) -> dict[str, str]:
         """What every export carries, key included."""
         sent = dict(self.headers)

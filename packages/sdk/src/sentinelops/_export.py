@@ -13,12 +13,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from . import _metrics, semconv
-from ._batch import Batch, Item, Queue, weight
+from ._batch import Batch, Item, Queue, score_item, weight
 from ._encode import SpanEncoder
 from ._guard import swallow, warn_once
 from ._resolve import CANCELLED
 from ._sender import Sender
-from ._stats import STATS
+from ._stats import STATS, Counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from ._config import Config
     from ._runtime import Pending, Resolved
+    from ._score import GivenScore
     from ._sift import Sift
 
 SCOPE_NAME = "sentinelops"
@@ -87,8 +88,14 @@ class Exporter:
 
     def offer(self, span: ReadableSpan, pending: Pending | None) -> None:
         """Queue an ended span, or count it as dropped; never waits for the network."""
-        item = Item(span, pending, weight(pending))
-        STATS.created()
+        self._offer(Item(span, pending, weight(pending)), STATS)
+
+    def offer_score(self, score: GivenScore) -> None:
+        """Queue a score, as a span is."""
+        self._offer(score_item(score), STATS.scores)
+
+    def _offer(self, item: Item, counts: Counts) -> None:
+        counts.created()
         with self._condition:
             closed = self._closed
             kept = not closed and self._queue.add(item, time.monotonic(), self._outbox_bytes)
@@ -100,7 +107,7 @@ class Exporter:
         if start and self._thread is not None:
             self._thread.start()
         if not kept:
-            STATS.dropped("shutdown" if closed else "queue_full")
+            counts.dropped("shutdown" if closed else "queue_full")
             if not closed:
                 warn_once("queue_full", "sentinelops: spans arrive faster than %s takes them; the newest are dropped and counted (stats()).", self._config.traces_url)  # fmt: skip  # noqa: E501
 
@@ -153,7 +160,7 @@ class Exporter:
     def _run(self) -> None:
         _suppress_instrumentation()
         try:
-            self._adopt()
+            self._sender.adopt()
             while self._wait():
                 self._round()
             self._last_round()
@@ -165,11 +172,6 @@ class Exporter:
             with self._condition:
                 self._busy = False
                 self._condition.notify_all()
-
-    def _adopt(self) -> None:
-        adopted = self._sender.adopt()
-        if adopted:
-            STATS.adopted(adopted)
 
     def _wait(self) -> bool:
         """Sleep until there is something to do; False when it is to stop."""
@@ -230,7 +232,12 @@ class Exporter:
         """Resolve and encode, giving way to the host's threads now and then: a batch may not hold the GIL."""
         gave_way = time.monotonic()
         spans: list[Ready] = []
+        scores = [item.score for item in items if item.score is not None]
+        if scores:
+            self._pack_scores(scores)
         for item in items:
+            if item.score is not None:
+                continue
             spans += self._resolved(item) if self._sift is None else self._sifted(item, self._sift)
             if time.monotonic() - gave_way > _GIVE_WAY_SECONDS:
                 time.sleep(0)
@@ -272,6 +279,26 @@ class Exporter:
         STATS.dropped("encode", failed)
         if encoded:
             self._enqueue(Batch(packed, encoded, time.monotonic()))
+
+    def _pack_scores(self, scores: list[GivenScore]) -> None:
+        """A score that fails costs itself alone."""
+        ready = []
+        for score in scores:
+            try:
+                ready.append((score, score.resolve(self._policy)))
+            except Exception as failure:
+                STATS.scores.dropped("encode")
+                swallow("score", failure)
+        if not ready:
+            return
+        try:
+            from ._score import encode_scores
+
+            body = encode_scores(self._encoder.resource(self._provider_resource()), ready, SCOPE_NAME)
+            self._enqueue(Batch(self._compressed(body), len(ready), time.monotonic(), scores=True))
+        except Exception as failure:
+            STATS.scores.dropped("encode", len(ready))
+            swallow("score", failure)
 
     def _compressed(self, body: bytes) -> bytes:
         if self._config.compression != "gzip":
@@ -334,7 +361,8 @@ class Exporter:
             if self._sender.has_spool:
                 self._encode(items)
             else:
-                STATS.dropped("shutdown", len(items))
+                for item in items:
+                    (STATS if item.score is None else STATS.scores).dropped("shutdown")
         if self._sift is not None:
             self._sift.close()
         with self._condition:
@@ -342,7 +370,7 @@ class Exporter:
             self._outbox_bytes = 0
         for batch in left:
             if not self._sender.spool(batch) and not self._sender.has_spool:
-                STATS.dropped("shutdown", batch.spans)
+                (STATS.scores if batch.scores else STATS).dropped("shutdown", batch.spans)
 
     def send_metrics(self) -> None:
         """Send the ledger and the client metrics; lost ones are made good by the next, they are cumulative."""

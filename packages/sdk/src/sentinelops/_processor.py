@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from ._content import ContentPolicy
     from ._runtime import Pending
+    from ._score import GivenScore
 
 
 class Sink(Protocol):
@@ -22,6 +23,9 @@ class Sink(Protocol):
 
     def offer(self, span: ReadableSpan, pending: Pending | None) -> None:
         """Take an ended span; never waits."""
+
+    def offer_score(self, score: GivenScore) -> None:
+        """Take a score; never waits."""
 
     def flush(self, timeout_seconds: float = ...) -> bool:
         """Whether all that was taken is done with."""

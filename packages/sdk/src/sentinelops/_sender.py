@@ -10,7 +10,7 @@ from ._batch import Batch
 from ._guard import swallow, warn_once
 from ._http import Answer, Connection, backoff_seconds, jitter
 from ._spool import Spool
-from ._stats import STATS
+from ._stats import STATS, Counts
 
 if TYPE_CHECKING:
     from ._config import Config
@@ -34,6 +34,7 @@ class Sender:
         self._config = config
         self._traces = urllib.parse.urlsplit(config.traces_url)
         self._metrics = urllib.parse.urlsplit(config.metrics_url)
+        self._logs = urllib.parse.urlsplit(config.logs_url)
         self._spool: Spool | None = None
         self._spool_tries = 0
         self._begin()
@@ -70,18 +71,21 @@ class Sender:
         """How many batches wait on disk."""
         return 0 if self._spool is None else len(self._spool)
 
-    def adopt(self) -> int:
-        """Take over the spool of dead processes; how many spans that is."""
-        return 0 if self._spool is None else self._spool.adopt()
+    def adopt(self) -> None:
+        """Take over the spool of dead processes, counted."""
+        spans, scores = (0, 0) if self._spool is None else self._spool.adopt()
+        STATS.adopted(spans)
+        STATS.scores.adopted(scores)
 
     def spool(self, batch: Batch) -> bool:
         """Put a batch on disk; False when there is no spool. A spool that is full drops it, counted."""
         if self._spool is None:
             return False
-        if self._spool.put(batch.body, batch.spans, gzip=self._config.compression == "gzip"):
-            STATS.spooled(batch.spans)
+        counts = _counts(batch.scores)
+        if self._spool.put(batch.body, batch.spans, gzip=self._config.compression == "gzip", scores=batch.scores):
+            counts.spooled(batch.spans)
         else:
-            STATS.dropped("spool_full", batch.spans)
+            counts.dropped("spool_full", batch.spans)
             warn_once("spool_full", "sentinelops: the spool %s is full or cannot be written; spans are dropped and counted.", self._config.spool_dir)  # fmt: skip  # noqa: E501
         return True
 
@@ -90,41 +94,41 @@ class Sender:
         assert self._spool is not None  # noqa: S101 - the caller saw it
         spooled = self._spool.oldest()
         if spooled is None:
-            spans = self._spool.forget()
-            STATS.spooled(-spans)
-            STATS.dropped("spool_corrupt", spans)
+            spans, scores = self._spool.forget()
+            _counts(scores).spooled(-spans)
+            _counts(scores).dropped("spool_corrupt", spans)
             warn_once("spool_corrupt", "sentinelops: a file in the spool %s was corrupt or gone; it is counted as dropped.", self._config.spool_dir)  # fmt: skip  # noqa: E501
             return True
         if self._spool_tries:
-            STATS.retried(spooled.spans)
+            _counts(spooled.scores).retried(spooled.spans)
         self._spool_tries += 1
-        answer = self._post(spooled.body, gzip=spooled.gzip)
+        answer = self._post(spooled.body, gzip=spooled.gzip, scores=spooled.scores)
         if self._must_wait(answer):
             return False
         self._spool_tries = 0
-        STATS.spooled(-self._spool.forget())
-        self._account(answer, spooled.spans)
+        _counts(spooled.scores).spooled(-self._spool.forget()[0])
+        self._account(answer, spooled.spans, spooled.scores)
         return True
 
     def send(self, batch: Batch) -> bool:
         """Send a batch; False when it has to wait. One that has waited too long is dropped, counted."""
         if batch.attempts:
-            STATS.retried(batch.spans)
+            _counts(batch.scores).retried(batch.spans)
         batch.attempts += 1
-        answer = self._post(batch.body, gzip=self._config.compression == "gzip")
+        answer = self._post(batch.body, gzip=self._config.compression == "gzip", scores=batch.scores)
         if self._must_wait(answer):
             if not self.has_spool and time.monotonic() - batch.born > self._config.retry_max_seconds:
-                STATS.dropped("timeout", batch.spans)
+                _counts(batch.scores).dropped("timeout", batch.spans)
                 return True
             return False
-        self._account(answer, batch.spans)
+        self._account(answer, batch.spans, batch.scores)
         return True
 
-    def _post(self, body: bytes, *, gzip: bool) -> Answer:
+    def _post(self, body: bytes, *, gzip: bool, scores: bool) -> Answer:
         headers = {"Content-Type": "application/x-protobuf", **self._config.request_headers()}
         if gzip:
             headers["Content-Encoding"] = "gzip"
-        answer = self._connection.post(_path(self._traces), body, headers)
+        answer = self._connection.post(_path(self._logs if scores else self._traces), body, headers)
         self.answering = answer.status != 0
         return answer
 
@@ -146,21 +150,23 @@ class Sender:
             warn_once("unreachable", "sentinelops: %s does not take spans (%s); they wait and are sent again.", self._config.traces_url, reason)  # fmt: skip  # noqa: E501
         return True
 
-    def _account(self, answer: Answer, spans: int) -> None:
+    def _account(self, answer: Answer, spans: int, scores: bool) -> None:
+        counts = _counts(scores)
         if not answer.ok:
             reason, advice = _ADVICE.get(answer.status, ("rejected", f"it answered {answer.status}. %s"))
-            STATS.dropped(reason, spans)
+            counts.dropped(reason, spans)
             told = advice % "They are dropped and counted, see stats()."
             warn_once(f"answer {answer.status}", "sentinelops: %s refuses spans: %s", self._config.traces_url, told)
             return
         rejected = self._rejected(answer, spans)
-        STATS.sent(spans - rejected)
-        STATS.dropped("rejected", rejected)
+        counts.sent(spans - rejected)
+        counts.dropped("rejected", rejected)
 
     def _rejected(self, answer: Answer, spans: int) -> int:
         """How many spans of an accepted request the server refused (partial success)."""
         if not answer.body:
             return 0
+        # the answer about log records, which scores are, has the same fields under the same numbers
         from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
         try:
@@ -210,6 +216,10 @@ class Sender:
         self._connection.abandon()
         self._metrics_connection.abandon()
         self._begin()
+
+
+def _counts(scores: bool) -> Counts:
+    return STATS.scores if scores else STATS
 
 
 def _path(parts: urllib.parse.SplitResult) -> str:

@@ -18,11 +18,12 @@ _DRAFT = ".part"
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
-    """A batch read back: body as it is sent (compressed when `gzip`), and how many spans are in it."""
+    """A batch read back: body as it is sent (compressed when `gzip`), and how many spans, or scores, are in it."""
 
     body: bytes
     spans: int
     gzip: bool
+    scores: bool = False
 
 
 class Spool:
@@ -41,7 +42,7 @@ class Spool:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._folder.stat().st_uid == os.getuid():
             self._folder.chmod(0o700)
-        self._files: list[tuple[Path, int, int]] = []  # path, size, spans
+        self._files: list[tuple[Path, int, int, bool]] = []  # path, size, spans, whether those are scores
 
     def __len__(self) -> int:
         return len(self._files)
@@ -49,11 +50,12 @@ class Spool:
     @property
     def spans(self) -> int:
         """How many spans wait here."""
-        return sum(spans for _, _, spans in self._files)
+        return sum(spans for _, _, spans, scores in self._files if not scores)
 
-    def put(self, body: bytes, spans: int, *, gzip: bool) -> bool:
+    def put(self, body: bytes, spans: int, *, gzip: bool, scores: bool = False) -> bool:
         """Keep a batch; False when it would not fit, or the disk refuses."""
-        head = json.dumps({"spans": spans, "gzip": gzip, "crc": zlib.crc32(body), "bytes": len(body)}).encode() + b"\n"
+        about = {"spans": spans, "gzip": gzip, "crc": zlib.crc32(body), "bytes": len(body), "scores": scores}
+        head = json.dumps(about).encode() + b"\n"
         size = len(_MAGIC) + len(head) + len(body)
         if self._used() + size > self._max_bytes:
             return False
@@ -69,7 +71,7 @@ class Spool:
             with contextlib.suppress(OSError):
                 draft.unlink()
             return False
-        self._files.append((path, size, spans))
+        self._files.append((path, size, spans, scores))
         return True
 
     def _used(self) -> int:
@@ -83,27 +85,27 @@ class Spool:
 
     def oldest(self) -> Spooled | None:
         """The batch to send next; None when it is corrupt or gone. Either way it stays until `forget`."""
-        path, size, _ = self._files[0]
+        path, size, _, _ = self._files[0]
         try:
             with path.open("rb") as file:
                 return _parse(file.read(size + 1))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def forget(self) -> int:
-        """Delete the oldest, sent or hopeless; how many spans it was said to hold."""
-        path, _, spans = self._files.pop(0)
+    def forget(self) -> tuple[int, bool]:
+        """Delete the oldest, sent or hopeless; how many spans it was said to hold, and whether those are scores."""
+        path, _, spans, scores = self._files.pop(0)
         with contextlib.suppress(OSError):
             path.unlink()
-        return spans
+        return spans, scores
 
-    def adopt(self) -> int:
-        """Take over what dead processes left; how many spans that is (a corrupt file counts as one)."""
-        adopted = 0
+    def adopt(self) -> tuple[int, int]:
+        """Take over what dead processes left; how many spans and scores that is (a corrupt file counts as a span)."""
+        adopted = [0, 0]
         try:
             found = sorted(path for path in self._folder.iterdir() if path.suffix in (_SUFFIX, _DRAFT))
         except OSError:
-            return 0
+            return 0, 0
         for path in found:
             made, pid, token, *_ = (*path.stem.split("-"), "", "", "")
             if not pid.isdigit() or token == self._token or (int(pid) != self._pid and _alive(int(pid))):
@@ -119,11 +121,11 @@ class Spool:
                 size = mine.stat().st_size
             except OSError:
                 continue  # another process was faster
-            spans = _spans(mine)
-            self._files.append((mine, size, spans))
-            adopted += spans
+            spans, scores = _spans(mine)
+            self._files.append((mine, size, spans, scores))
+            adopted[scores] += spans
         self._files.sort()
-        return adopted
+        return adopted[0], adopted[1]
 
 
 def _alive(pid: int) -> bool:
@@ -136,14 +138,15 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _spans(path: Path) -> int:
-    """What the head of a file says it holds; 1 when it does not say."""
+def _spans(path: Path) -> tuple[int, bool]:
+    """What the head of a file says it holds, and whether those are scores; one span when it does not say."""
     try:
         with path.open("rb") as file:
             file.readline(64)
-            return max(1, int(json.loads(file.readline(1_024))["spans"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return 1
+            said = json.loads(file.readline(1_024))
+            return max(1, int(said["spans"])), said.get("scores") is True
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return 1, False
 
 
 def _parse(content: bytes) -> Spooled | None:
@@ -153,4 +156,4 @@ def _parse(content: bytes) -> Spooled | None:
     described = json.loads(head)
     if len(body) != described["bytes"] or zlib.crc32(body) != described["crc"]:
         return None
-    return Spooled(body, int(described["spans"]), bool(described["gzip"]))
+    return Spooled(body, int(described["spans"]), bool(described["gzip"]), described.get("scores") is True)

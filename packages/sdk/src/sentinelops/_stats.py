@@ -8,6 +8,17 @@ from collections import Counter
 from typing import TypedDict
 
 
+class ScoresSnapshot(TypedDict):
+    """Counts of scores, as those of spans: created == sent + dropped + queued."""
+
+    created: int
+    sent: int
+    retried: int
+    dropped: dict[str, int]
+    queued: int
+    spooled: int
+
+
 class StatsSnapshot(TypedDict):
     """Counts of spans since the process (or its fork) began; created == sent + dropped + sampled_out + queued.
 
@@ -22,10 +33,11 @@ class StatsSnapshot(TypedDict):
     queued: int
     spooled: int
     internal_errors: dict[str, int]
+    scores: ScoresSnapshot
 
 
-class Stats:
-    """Thread-safe counters. `queued` is what was created and not yet sent, dropped or sampled out."""
+class Counts:
+    """Thread-safe counters of one sort of thing: what is called spans here are scores where scores are counted."""
 
     def __init__(self) -> None:
         self.reset()
@@ -33,14 +45,11 @@ class Stats:
     def reset(self) -> None:
         """Start from zero: in a new process, so that parent and child are not counted twice."""
         self._lock = threading.Lock()
-        self.started_ns = time.time_ns()
         self._created = 0
         self._sent = 0
         self._retried = 0
         self._spooled = 0
         self._dropped: Counter[str] = Counter()
-        self._sampled_out: Counter[str] = Counter()
-        self._errors: Counter[str] = Counter()
 
     def created(self, spans: int = 1) -> None:
         """Spans that ended and were offered to us."""
@@ -63,12 +72,6 @@ class Stats:
             with self._lock:
                 self._dropped[reason] += spans
 
-    def sampled_out(self, reason: str, spans: int = 1) -> None:
-        """Spans left out on purpose, and by what."""
-        if spans:
-            with self._lock:
-                self._sampled_out[reason] += spans
-
     def spooled(self, spans: int) -> None:
         """Spans written to disk (positive) or taken back from it (negative)."""
         with self._lock:
@@ -79,6 +82,41 @@ class Stats:
         with self._lock:
             self._created += spans
             self._spooled += spans
+
+    def counts(self) -> ScoresSnapshot:
+        """One consistent copy."""
+        with self._lock:
+            dropped = dict(self._dropped)
+            return {
+                "created": self._created,
+                "sent": self._sent,
+                "retried": self._retried,
+                "dropped": dropped,
+                "queued": self._created - self._sent - sum(dropped.values()),
+                "spooled": self._spooled,
+            }
+
+
+class Stats(Counts):
+    """Counters of spans, and `scores`. `queued` is what was created and not yet sent, dropped or sampled out."""
+
+    def __init__(self) -> None:
+        self.scores = Counts()
+        super().__init__()
+
+    def reset(self) -> None:
+        """Start from zero: in a new process, so that parent and child are not counted twice."""
+        super().reset()
+        self.scores.reset()
+        self.started_ns = time.time_ns()
+        self._sampled_out: Counter[str] = Counter()
+        self._errors: Counter[str] = Counter()
+
+    def sampled_out(self, reason: str, spans: int = 1) -> None:
+        """Spans left out on purpose, and by what."""
+        if spans:
+            with self._lock:
+                self._sampled_out[reason] += spans
 
     def internal_error(self, where: str) -> None:
         """A failure of ours that was swallowed."""
@@ -98,6 +136,7 @@ class Stats:
                 "queued": self._created - self._sent - sum(dropped.values()) - sum(sampled_out.values()),
                 "spooled": self._spooled,
                 "internal_errors": dict(self._errors),
+                "scores": self.scores.counts(),
             }
 
 

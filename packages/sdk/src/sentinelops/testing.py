@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
     from ._runtime import Pending
+    from ._score import GivenScore
 
 
 class CapturedSpan(TypedDict):
@@ -29,12 +30,22 @@ class CapturedSpan(TypedDict):
     events: list[dict[str, Any]]
 
 
+class CapturedScore(TypedDict):
+    """A score as it would be sent; without ids it is about the session in its attributes."""
+
+    trace_id: str | None
+    span_id: str | None
+    time_ns: int
+    attributes: dict[str, Any]
+
+
 class Captured:
     """What was captured so far, in order of the spans' ends."""
 
     def __init__(self) -> None:
         self._items: list[tuple[ReadableSpan, Pending | None]] = []
         self._spans: list[CapturedSpan] = []
+        self._scores: list[GivenScore] = []
         self._policy: Any = None
 
     @property
@@ -45,6 +56,19 @@ class Captured:
             resolved = None if pending is None else pending.resolve(self._policy)
             self._spans.append(_plain(span, resolved))
         return self._spans
+
+    @property
+    def scores(self) -> list[CapturedScore]:
+        """Every score that was given."""
+        return [
+            {
+                "trace_id": None if score.trace_id is None else f"{score.trace_id:032x}",
+                "span_id": None if score.span_id is None else f"{score.span_id:016x}",
+                "time_ns": score.time_ns,
+                "attributes": {k: v for k, v in score.resolve(self._policy).items() if v is not None},
+            }
+            for score in self._scores
+        ]
 
     def named(self, name: str) -> CapturedSpan:
         """The only span of this name; AssertionError, saying which there are, when there is none or more than one."""
@@ -59,6 +83,10 @@ class Captured:
     def offer(self, span: ReadableSpan, pending: Pending | None) -> None:
         """Called by the span processor."""
         self._items.append((span, pending))
+
+    def offer_score(self, score: GivenScore) -> None:
+        """Called by score()."""
+        self._scores.append(score)
 
     def flush(self, timeout_seconds: float = 0) -> bool:
         """Nothing waits."""
