@@ -1,7 +1,7 @@
 """The things that travel the line: plain dataclasses that know nothing of doors or stores."""
 
 from .batch import OtlpBatch, Outcome, Refusal, Signal
-from .record import LogRecord, MetricPoint, SdkReport
+from .record import LoggedPreview, LogRecord, MetricPoint, SdkReport
 from .request import LLMRequest, Payload
 from .score import SCORE_TYPES, Score, check_score
 from .span import Span, SpanEvent, SpanLink
@@ -12,6 +12,7 @@ __all__ = [
     "LLMRequest",
     "LedgerEntry",
     "LogRecord",
+    "LoggedPreview",
     "MetricPoint",
     "OtlpBatch",
     "Outcome",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-__all__ = ["LogRecord", "MetricPoint", "SdkReport"]
+__all__ = ["LogRecord", "LoggedPreview", "MetricPoint", "SdkReport"]
 
 
 @dataclass(slots=True)
@@ -24,6 +24,21 @@ class LogRecord:
     attributes: dict[str, Any] = field(default_factory=dict)
     scope_name: str = ""
     storage_object_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedPreview:
+    """The first words of a call's messages that came as a log event; None: the event has no such message."""
+
+    trace_id: bytes
+    span_id: bytes
+    timestamp_ns: int
+    prompt: str | None
+    completion: str | None
+
+    def over(self, earlier: LoggedPreview) -> LoggedPreview:
+        """Return both as one; what this one says wins."""
+        return replace(self, prompt=self.prompt or earlier.prompt, completion=self.completion or earlier.completion)
 
 
 @dataclass(slots=True)

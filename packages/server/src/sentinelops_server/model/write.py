@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .record import LogRecord, MetricPoint, SdkReport
+from .record import LoggedPreview, LogRecord, MetricPoint, SdkReport
 from .request import LLMRequest, Payload
 from .score import Score
 from .span import Span
@@ -39,6 +39,7 @@ class WriteBatch:
     metric_points: list[MetricPoint] = field(default_factory=list)
     sdk_reports: list[SdkReport] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
+    previews: list[LoggedPreview] = field(default_factory=list)
     ledger: list[LedgerEntry] = field(default_factory=list)
 
 

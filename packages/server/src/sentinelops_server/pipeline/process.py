@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..errors import Malformed, Permanent, SentinelOpsError, Temporary
-from ..model import LLMRequest, LogRecord, OtlpBatch, Outcome, Score, Span, WriteBatch, WriteResult
+from ..model import LLMRequest, LoggedPreview, LogRecord, OtlpBatch, Outcome, Score, Span, WriteBatch, WriteResult
 from .decoded import Bounds, Decoded, OtlpConfig, Refused
 from .duplicates import DuplicateMarker
+from .logged import LoggedPreviews, preview_of
 from .meter import Meter
 from .normalise import add_previews, normalise
 from .otlp import decode
@@ -70,6 +71,7 @@ class Pipeline:
         self._clock = clock
         self._config = config or PipelineConfig()
         self._duplicates = DuplicateMarker()
+        self._logged = LoggedPreviews()
 
     def process(self, batches: Sequence[OtlpBatch]) -> list[Answer]:
         """Store all batches in one commit and say what became of each; a bad batch fails no other.
@@ -86,6 +88,7 @@ class Pipeline:
             except Malformed as error:
                 self._meter.problem("malformed_request")
                 answers[number] = error
+        self._join_logged(works)
         self._mark_duplicates(works)
         for work, failure in self._store_all(works, now):
             answers[work.batch] = failure or self._outcome(work)
@@ -127,7 +130,7 @@ class Pipeline:
             self._meter.problem("redaction_failed")
         if record.event_name == EVALUATION and score is None:
             self._meter.problem("score_unreadable")
-        return Item(record, scores=self._clean([score]) if score is not None else None)
+        return Item(record, scores=self._clean([score]) if score is not None else None, preview=_preview(record))
 
     def _clean(self, scores: list[Score]) -> list[Score]:
         if not redact_scores(self._redactor, scores):
@@ -158,6 +161,12 @@ class Pipeline:
         except UNFORESEEN:
             self._meter.problem("dialect_failed")
             return Item(span)
+
+    def _join_logged(self, works: list[Work]) -> None:
+        logged = [item.preview for work in works for item in work.items if item.preview is not None]
+        if logged:
+            self._logged.remember(logged)
+        self._logged.fill(item.request for work in works for item in work.items if item.request is not None)
 
     def _mark_duplicates(self, works: list[Work]) -> None:
         items = [item for work in works if work.signal == "spans" for item in work.items]
@@ -254,6 +263,13 @@ class Pipeline:
         decoded = Decoded(work.signal, refused=work.refused)
         duplicate = work.received - len(work.refused) - work.stored
         return Outcome(work.received, work.stored, duplicate, decoded.refusals())
+
+
+def _preview(record: LogRecord) -> LoggedPreview | None:
+    try:
+        return preview_of(record)
+    except UNFORESEEN:  # a list shows less; the record itself is stored
+        return None
 
 
 def _key(item: Item) -> object:

@@ -6,7 +6,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..model import LedgerEntry, LLMRequest, LogRecord, MetricPoint, Payload, Score, SdkReport, Span, WriteBatch
+from ..model import (
+    LedgerEntry,
+    LLMRequest,
+    LoggedPreview,
+    LogRecord,
+    MetricPoint,
+    Payload,
+    Score,
+    SdkReport,
+    Span,
+    WriteBatch,
+)
 from .decoded import Refused
 
 __all__ = ["Item", "Work", "combine"]
@@ -21,6 +32,7 @@ class Item:
     payload: Payload | None = None
     report: SdkReport | None = None
     scores: list[Score] | None = None
+    preview: LoggedPreview | None = None
 
 
 @dataclass(slots=True)
@@ -58,4 +70,6 @@ def combine(parts: Iterable[tuple[Work, list[Item]]], received_ns: int) -> Write
                 batch.sdk_reports.append(item.report)
             if item.scores:
                 batch.scores += item.scores
+            if item.preview is not None:
+                batch.previews.append(item.preview)
     return batch

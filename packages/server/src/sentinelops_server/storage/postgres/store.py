@@ -18,6 +18,7 @@ from .database import Database, Transaction
 from .duplicates import mark_duplicates
 from .ledger import add_ledger, add_reports, count_batch
 from .partitions import Partitions, days_of, refusal
+from .previews import add_previews
 from .resources import Resources
 from .rollups import add_rollups, roll_up
 from .scores import adopt_scores, write_scores
@@ -100,6 +101,8 @@ class Store:
             _copy(transaction, new, batch.received_ns, resources)
             add_traces(transaction, sum_traces(new.spans, new.requests))
             adopt_scores(transaction, new.spans, new.requests)
+            if batch.previews:
+                add_previews(transaction, batch.previews)
             scored = write_scores(transaction, batch.scores, batch.received_ns) if batch.scores else set()
             # the rows that all writers share come last: they are held for the shortest time
             add_rollups(transaction, roll_up(new.requests))
