@@ -245,6 +245,8 @@ def test_ok_error_or_cancelled(fields: dict[str, Any], expected: tuple[str, str 
         ("openai", "openrouter.ai:443", "openrouter"),
         ("openai", "127.0.0.1:8080", "openai"),
         ("openai", "evil-openrouter.ai.example.com", "openai"),
+        ("google_genai", None, "gcp.gemini"),
+        ("azure_ai", None, "azure.ai.inference"),
         ("vertex_ai", "us-central1-aiplatform.googleapis.com", "gcp.vertex_ai"),
         ("az.ai.openai", None, "azure.ai.openai"),
         ("openai.responses", None, "openai"),
