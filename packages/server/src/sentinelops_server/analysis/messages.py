@@ -127,7 +127,14 @@ def _chat_message(item: dict[str, Any], role: str) -> dict[str, Any]:
 
 
 def _text(value: Any) -> dict[str, Any]:
-    return {"type": "text", "content": value if isinstance(value, str) else orjson.dumps(value, default=str).decode()}
+    return {"type": "text", "content": value if isinstance(value, str) else _json_of(value)}
+
+
+def _json_of(value: Any) -> str:
+    try:
+        return orjson.dumps(value, default=str).decode()
+    except orjson.JSONEncodeError:  # it reads deeper than it writes
+        return "[left out: too deep]"
 
 
 def _tool_call(call: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ DEPTH = 32
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}\Z")
 _TYPE_KEYS = ("mime_type", "media_type", "mimeType", "mediaType", "format", "modality")
 _DATA_KEYS = frozenset(("data", "content", "image", "file_data", "b64_json", "bytes", "audio"))
-_PLAIN = frozenset(("text", "reasoning"))
+_PLAIN = ("text", "reasoning")  # a tuple: a type may come as anything, and not all can be hashed
 
 
 def without_blobs(content: dict[str, Any]) -> dict[str, Any]:
@@ -67,22 +67,24 @@ def _clean_dict(value: dict[str, Any], depth: int) -> dict[str, Any]:
             return blob(bytes(value["data"]))
         except (TypeError, ValueError):
             return value
-    mime = next((value[key] for key in _TYPE_KEYS if isinstance(value.get(key), str)), None)
+    mime = next((value[key] for key in _TYPE_KEYS if _is_word(value.get(key))), None)
     named = mime is not None or value.get("type") in ("image", "file", "blob", "audio", "media")
     cleaned: dict[str, Any] = {}
     changed = False
     for key, item in value.items():
         if named and key in _DATA_KEYS and _is_encoded(item, 64):
-            modality = value.get("modality") or (value["type"] if value.get("type") in ("image", "audio") else None)
-            cleaned |= blob(
-                item, mime if mime and "/" in mime else None, modality if isinstance(modality, str) else None
-            )
+            kind = value.get("modality") or (value["type"] if value.get("type") in ("image", "audio") else None)
+            cleaned |= blob(item, mime if mime and "/" in mime else None, kind if _is_word(kind) else None)
             changed = True
             continue
         new = _clean(item, depth + 1)
         changed = changed or new is not item
         cleaned.setdefault(key, new)
     return cleaned if changed else value
+
+
+def _is_word(value: Any) -> bool:
+    return type(value) is str and len(value) <= 128
 
 
 def _is_encoded(value: Any, least: int) -> bool:

@@ -283,8 +283,7 @@ def _scores(reading: Reading, attributes: dict[str, Any]) -> None:
     for group, one in (("evaluations", "evaluation"), ("annotations", "annotation")):
         for item in items_of(tree, group):
             said = item.get(one)
-            name = as_text(said.get("name")) if isinstance(said, dict) else None
-            if name is None:
+            if not isinstance(said, dict) or (name := as_text(said.get("name"))) is None:
                 continue
             value, label = as_float(said.get("score")), as_text(said.get("label"))
             if value is not None or label is not None:

@@ -11,6 +11,7 @@ import base64
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -25,6 +26,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 SPANS = Path(__file__).parents[2] / "spans"
 PORT = 8462
 LEFT_OUT = ("code.", "thread.", "process.", "exception.stacktrace", "logfire.json_schema", "logfire.metrics")
+ATTRIBUTE = re.compile(
+    r'\{\s*"key": ("(?:[^"\\]|\\.)*"),\s*"value": \{\s*("\w+": (?:"(?:[^"\\]|\\.)*"|[^\s{}\[\]"]+))\s*\}\s*\}'
+)
 recorded: dict[str, list[dict[str, Any]]] = {}
 situation = "none"
 
@@ -114,6 +118,12 @@ def _clean(groups: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _text(document: dict[str, Any]) -> str:
+    """JSON with one attribute a line."""
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    return ATTRIBUTE.sub(r'{"key": \1, "value": {\2}}', text) + "\n"
+
+
 def main() -> int:
     """Run the command and write what it sent."""
     dialect, *command = sys.argv[1:]
@@ -126,7 +136,7 @@ def main() -> int:
     folder = SPANS / dialect
     folder.mkdir(parents=True, exist_ok=True)
     for name, groups in recorded.items():
-        (folder / f"{name}.json").write_text(json.dumps(_clean(groups), indent=1, ensure_ascii=False) + "\n")
+        (folder / f"{name}.json").write_text(_text(_clean(groups)))
         print(dialect, name, sum(len(scope["spans"]) for group in groups for scope in group["scopeSpans"]))
     return code
 
