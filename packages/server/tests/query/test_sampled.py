@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 from otlp_bytes import NOW_NS, batch, call
-from sentinelops import _sift, semconv
+from sentinelops import _metrics, _sift, semconv
 from sentinelops._batch import Item
 from sentinelops._call import CallRecord
 from sentinelops._config import Config
@@ -27,6 +28,7 @@ from sentinelops_server.pipeline.price import Pricer
 from sentinelops_server.pipeline.process import Pipeline
 from sentinelops_server.pipeline.redact import Redactor
 from sentinelops_server.query.aggregate import aggregate
+from sentinelops_server.query.ledger import ledger
 from sentinelops_server.query.scope import Scope, TimeRange
 from sentinelops_server.query.sessions import find_sessions, find_users
 from sentinelops_server.query.summary import summary
@@ -283,3 +285,25 @@ def test_rollups_from_before_say_that_nothing_was_sampled(database: Database, pi
     assert pipeline.process([batch([call(3, 3, attributes={semconv.SAMPLING_WEIGHT: 5.0})])]) == [Outcome(1, 1, 0)]
     found = summary(database, scope)
     assert (found["count"], found["kept_requests"], found["sampled"]) == (7, 3, True)
+
+
+def test_the_ledger_shows_what_an_sdk_sampled_out_beside_what_it_sent(database: Database) -> None:
+    pipeline = Pipeline(Store(database), Redactor(), Pricer(), Meter())  # the report bears the time of now
+    resource = ResourceSpans()
+    resource.resource.attributes.add(key="service.name").value.string_value = "shop"
+    ledger_of: Any = {
+        "created": 10,
+        "sent": 4,
+        "retried": 0,
+        "dropped": {"timeout": 1},
+        "sampled_out": {"calls": 3, "detail": 2},
+    }
+    body = _metrics.encode(resource.SerializeToString(), ledger_of, NOW_NS, _metrics.ClientMetrics())
+    (answer,) = pipeline.process([OtlpBatch("metric_points", body, "protobuf", NOW_NS)])
+    assert isinstance(answer, Outcome)
+    now = datetime.now(UTC)
+    shown = ledger(database, Scope(TimeRange(now - timedelta(days=400), now + timedelta(days=1))))["sdk"]
+    assert {(row["outcome"], row["reason"]): row["count"] for row in shown} == {
+        ("created", ""): 10, ("sent", ""): 4, ("retried", ""): 0, ("dropped", "timeout"): 1,
+        ("sampled out", "calls"): 3, ("sampled out", "detail"): 2,
+    }  # fmt: skip
