@@ -10,9 +10,10 @@ from importlib.util import find_spec
 from types import ModuleType
 
 from .._guard import swallow
+from . import _lazy
 
-# Our name for it: the package whose presence means "installed".
-LIBRARIES: dict[str, str] = {"bedrock": "botocore", "openai": "openai"}
+# Our name for it: the package whose presence means "installed"; of several, any.
+LIBRARIES: dict[str, str] = {"bedrock": "botocore", "http": "httpx httpx2 requests aiohttp", "openai": "openai"}
 
 __all__ = ["LIBRARIES", "instrument", "uninstrument"]
 
@@ -20,20 +21,45 @@ __all__ = ["LIBRARIES", "instrument", "uninstrument"]
 def instrument(*names: str) -> tuple[str, ...]:
     """Watch the model calls of these client libraries; without names, of every one that is installed.
 
+    Without names nothing is imported: a library that the application has not loaded yet is watched from its first
+    import on, and so are those for which another OpenTelemetry instrumentation is installed (docs/instrument-http.md).
     Returns the names now watched. Calling it again changes nothing. A library that is named and not installed, or a
     name we do not know, raises ValueError; one that cannot be watched (an unknown version) is left alone, with a
     warning.
     """
     chosen = _chosen(names)
+    if not names:
+        return (*filter(_watch_when_imported, chosen), *_entry_points("instrument"))
     for name in chosen:
         if not _installed(LIBRARIES[name]):
             raise ValueError(f"instrument({name!r}): the package {LIBRARIES[name]!r} is not installed")
     return tuple(name for name in chosen if _run(name, "instrument"))
 
 
+def _watch_when_imported(name: str) -> bool:
+    """Whether it is watched, or will be."""
+    watched = []
+    for package in LIBRARIES[name].split():
+        _lazy.when_imported(package, lambda: watched.append(_run(name, "instrument")), owner=name)
+    return all(watched)
+
+
+def _entry_points(verb: str) -> tuple[str, ...]:
+    try:
+        found: tuple[str, ...] = getattr(import_module(f"{__name__}._entry_points"), verb)()
+        return found
+    except Exception as error:
+        swallow(f"{verb}.entry_points", error)
+        return ()
+
+
 def uninstrument(*names: str) -> tuple[str, ...]:
     """Stop watching these libraries (all, without names) and put their functions back; returns the names let go."""
-    return tuple(name for name in _chosen(names, installed=False) if _loaded(name) and _run(name, "uninstrument"))
+    chosen = _chosen(names, installed=False)
+    waited = {name for name in chosen if _lazy.forget(name)}
+    others = () if names else _entry_points("uninstrument")
+    ours = [name for name in chosen if (_loaded(name) and _run(name, "uninstrument")) or name in waited]
+    return (*ours, *others)
 
 
 def _chosen(names: tuple[str, ...], *, installed: bool = True) -> tuple[str, ...]:
@@ -46,7 +72,11 @@ def _chosen(names: tuple[str, ...], *, installed: bool = True) -> tuple[str, ...
     return tuple(name for name, package in LIBRARIES.items() if not installed or _installed(package))
 
 
-def _installed(package: str) -> bool:
+def _installed(packages: str) -> bool:
+    return any(map(_there, packages.split()))
+
+
+def _there(package: str) -> bool:
     try:
         return find_spec(package) is not None
     except (ImportError, ValueError):

@@ -167,7 +167,7 @@ def test_instrument_twice_is_once_and_uninstrument_puts_back(client: openai.Open
 
     ours = SyncAPIClient.request
     assert instrument("openai") == ("openai",)
-    assert instrument() == ("openai",)
+    assert "openai" in instrument()
     assert SyncAPIClient.request is ours
     client.chat.completions.create(model="plain", messages=HI)
     spans(1)

@@ -107,6 +107,8 @@ def _whole(answer: Answer) -> dict[str, Any]:
         value = dump(mode="json") if callable(dump) else None
     else:
         value = scavenged(body) if answer.cut else loads_or_none(body)
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]  # servers that answer a list of prompts answer one with a list too
     return value if isinstance(value, dict) else {}
 
 
@@ -118,7 +120,7 @@ def _error_attributes(record: CallRecord, answer: Answer) -> dict[str, Any]:
     status = getattr(error, "status_code", None) or answer.status
     out[s.HTTP_STATUS] = status
     if status in (401, 403):
-        record.error = _without_key(error)
+        record.error = without_key(error)
     code = getattr(error, "code", None) or getattr(error, "type", None)
     out[s.ERROR_CODE] = str(code) if code else None
     response = getattr(error, "response", None)
@@ -139,7 +141,7 @@ def _error_attributes(record: CallRecord, answer: Answer) -> dict[str, Any]:
 _MASKED_KEY = re.compile(r"[\w.-]{0,64}[*\u2022]{2,256}[\w.-]{0,64}")
 
 
-def _without_key(error: BaseException) -> BaseException:
+def without_key(error: BaseException) -> BaseException:
     """Copy the error without what providers echo of a wrong key: `sk-proj-****WXYZ`."""
     copy = BaseException.__new__(type(error))
     copy.args = (privacy.redact(_MASKED_KEY.sub("[secret]", str(error)))[0],)
@@ -158,7 +160,8 @@ def request_id(headers: Mapping[str, str] | None) -> str | None:
 
 
 _MODEL = re.compile(rb'"model"\s*:\s*"((?:[^"\\]|\\.)*)"')
-_USAGE = re.compile(rb'"usage"\s*:\s*(\{(?:[^{}]|\{[^{}]*\})*\})')
+_USAGE = re.compile(rb'"(usage|usageMetadata|meta)"\s*:\s*(\{(?:[^{}]|\{[^{}]*\})*\})')
+_OLLAMA = re.compile(rb'"(prompt_eval_count|total_duration)"\s*:\s*(\d+)')
 
 
 def scavenged(edges: bytes) -> dict[str, Any]:
@@ -169,5 +172,6 @@ def scavenged(edges: bytes) -> dict[str, Any]:
         out["model"] = loads_or_none(b'"' + model[1] + b'"')
     usage = _USAGE.search(edges)
     if usage:
-        out["usage"] = loads_or_none(usage[1])
+        out[usage[1].decode()] = loads_or_none(usage[2])
+    out.update({name.decode(): int(count) for name, count in _OLLAMA.findall(edges)})
     return out

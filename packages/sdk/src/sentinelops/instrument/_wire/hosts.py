@@ -58,6 +58,11 @@ class Hosts:
             found = self._known[key] = self._find(host.lower().strip("[]"), port)
             return found
 
+    def names(self, host: str, port: int | None) -> bool:
+        """Whether one of the patterns is this address."""
+        bare = host.lower().strip("[]")
+        return any(wanted in (None, port) and fnmatchcase(bare, pattern) for pattern, wanted, _ in self._patterns)
+
     def _find(self, host: str, port: int | None) -> Endpoint | None:
         provider = provider_of(host, port)
         for pattern, wanted, named in self._patterns:

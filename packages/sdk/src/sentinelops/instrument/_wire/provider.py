@@ -108,7 +108,7 @@ _TELLING = {
     name.encode(): name
     for name in (
         "server", "apim-request-id", "x-ms-deployment-name", "openai-version", "openai-processing-ms", "x-request-id",
-        "request-id",
+        "request-id", "x-prompt-tokens", "x-generated-tokens", "x-inference-time",
     )
 }  # fmt: skip
 

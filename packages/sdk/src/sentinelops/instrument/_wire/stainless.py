@@ -92,7 +92,7 @@ class Hooks:
                     exchange.failed(error)
                 raise
             finally:
-                _leave(token)
+                leave(token)
             if exchange is not None:
                 exchange.returned(result)
             return result
@@ -115,7 +115,7 @@ class Hooks:
                     exchange.failed(error)
                 raise
             finally:
-                _leave(token)
+                leave(token)
             if exchange is not None:
                 exchange.returned(result)
             return result
@@ -123,7 +123,8 @@ class Hooks:
         return request
 
 
-def _leave(token: Any) -> None:
+def leave(token: Any) -> None:
+    """Take back what was set in `inner`."""
     try:
         inner.reset(token)
     except ValueError:  # a coroutine finished off in another context than it began in: there is nothing to undo there

@@ -6,6 +6,7 @@ else runs in the export thread, except that a very long stream is folded every F
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -53,6 +54,7 @@ class Passage:
         "_repeats",
         "_rest",
         "_size",
+        "_values",
         "complete",
         "folder",
         "overflow",
@@ -68,6 +70,7 @@ class Passage:
         self._pieces: list[bytes] = []
         self._size = 0
         self._rest = b""
+        self._values: Values | bool | None = None  # None: not known yet; False: server-sent events
 
     @property
     def held_bytes(self) -> int:
@@ -104,6 +107,13 @@ class Passage:
     def _feed(self, more: bytes) -> None:
         assert self.folder is not None
         data = self._rest + more
+        if self._values is None and (begun := data.lstrip()[:1]):
+            self._values = Values() if begun in b"{[" else False
+        if self._values:
+            self._rest = b""
+            for value in self._values.feed(data):  # type: ignore[union-attr]
+                self.folder.event(value)
+            return
         if self._repeats is not None and b"\r" not in data:
             whole = data.rfind(b"\n\n") + 2 if b"\n\n" in data else 0
             self._rest = data[whole:]
@@ -154,6 +164,33 @@ class Passage:
             return whole
         self._feed(whole + b"\n\n")
         return b""
+
+
+class Values:
+    """A stream of JSON objects without server-sent events: one a line, or the items of one array."""
+
+    __slots__ = ("_decode", "_rest")
+
+    def __init__(self) -> None:
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._rest = ""
+
+    def feed(self, more: bytes) -> Iterator[dict[str, Any]]:
+        """Objects that are complete."""
+        text = self._rest + self._decode(more)
+        position = 0
+        while (position := _BETWEEN.match(text, position).end()) < len(text):  # type: ignore[union-attr]
+            try:
+                value, position = _DECODER.raw_decode(text, position)
+            except ValueError:
+                break  # it goes on with the next bytes
+            if isinstance(value, dict):
+                yield value
+        self._rest = text[position:]
+
+
+_DECODER = json.JSONDecoder()
+_BETWEEN = re.compile(r"[\s,\[\]]*")
 
 
 def _parsed(blocks: list[bytes]) -> Iterator[dict[str, Any]]:
