@@ -1,0 +1,66 @@
+"""Detectors of national identity numbers; the weak ones want a word beside them that names them."""
+
+# ruff: noqa: E501 - a pattern reads better on one line
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from . import _national
+from ._model import Detector
+
+
+def _number(name: str, pattern: str, check: Callable[[str], bool], *near: str) -> Detector:
+    return Detector(name, "national_id", r"\b" + pattern + r"\b", None, check, number=True, near=near)
+
+
+_TAX = (
+    "steuer-id",
+    "steuerid",
+    "steuer-idnr",
+    "steueridentifikationsnummer",
+    "identifikationsnummer",
+    "idnr",
+    "tax id",
+    "tax-id",
+    "tax_id",
+    "tin",
+    "steuernummer",
+    "steuer_id",
+)
+
+NATIONAL: tuple[Detector, ...] = (
+    Detector("it_codice_fiscale", "national_id", r"\b[A-Z]{6}[0-9]{2}[ABCDEHLMPRST][0-9]{2}[A-Z][0-9]{3}[A-Z]\b", None, _national.it_codice_fiscale, token=True),
+    Detector("mx_curp", "national_id", r"\b[A-Z]{4}[0-9]{6}[HM][A-Z]{5}[A-Z0-9][0-9]\b", None, _national.mx_curp, token=True),
+    _number("cn_resident", r"[1-9][0-9]{5}(?:18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx]", _national.cn_resident),
+    _number("fr_nir", r"[12378][ .]?[0-9]{2}[ .]?[0-9]{2}[ .]?(?:[0-9]{2}|2[AB])[ .]?[0-9]{3}[ .]?[0-9]{3}[ .]?[0-9]{2}", _national.fr_nir),
+    _number("br_cnpj", r"[0-9]{2}\.[0-9]{3}\.[0-9]{3}/[0-9]{4}-[0-9]{2}", _national.br_cnpj),
+    _number("br_cnpj_near", r"[0-9]{14}", _national.br_cnpj, "cnpj"),
+    _number("ch_ahv", r"756\.?[0-9]{4}\.?[0-9]{4}\.?[0-9]{2}", _national.ch_ahv),
+    _number("kr_rrn", r"[0-9]{6}-[1-8][0-9]{6}", _national.kr_rrn),
+    _number("za_id", r"[0-9]{6} ?[0-9]{4} ?[0-2][89][0-9]", _national.za_id),
+    _number("ro_cnp", r"[1-8][0-9]{12}", _national.ro_cnp, "cnp", "cod numeric personal"),
+    _number("br_cpf", r"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}", _national.br_cpf),
+    _number("br_cpf_near", r"[0-9]{11}", _national.br_cpf, "cpf"),
+    _number("be_national", r"[0-9]{2}\.[0-9]{2}\.[0-9]{2}-[0-9]{3}\.[0-9]{2}", _national.be_national),
+    _number("be_national_near", r"[0-9]{2}\.?[0-9]{2}\.?[0-9]{2}[ -]?[0-9]{3}[ .]?[0-9]{2}", _national.be_national, "rijksregisternummer", "registre national", "numéro national", "national number", "insz", "niss", "rrn"),
+    _number("no_fodselsnummer", r"[0-9]{6} ?[0-9]{5}", _national.no_fodselsnummer),
+    _number("tr_kimlik", r"[1-9][0-9]{10}", _national.tr_kimlik, "kimlik", "tckn", "tc no", "t.c.", "tc kimlik no", "kimlik no"),
+    _number("de_steuer_id", r"[1-9][0-9] ?[0-9]{3} ?[0-9]{3} ?[0-9]{3}", _national.de_steuer_id, *_TAX),
+    _number("pl_pesel", r"[0-9]{11}", _national.pl_pesel, "pesel"),
+    _number("in_aadhaar", r"[2-9][0-9]{3}[ -][0-9]{4}[ -][0-9]{4}", _national.in_aadhaar),
+    _number("in_aadhaar_near", r"[2-9][0-9]{11}", _national.in_aadhaar, "aadhaar", "aadhar", "uidai", "आधार"),
+    _number("jp_my_number", r"[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}", _national.jp_my_number, "my number", "my_number", "マイナンバー", "個人番号", "individual number"),
+    _number("fi_hetu", r"[0-9]{6}[-+A-FU-Y][0-9]{3}[0-9A-FHJ-NPR-Y]", _national.fi_hetu),
+    _number("se_personnummer", r"(?:19|20)?[0-9]{6}[-+][0-9]{4}", _national.se_personnummer),
+    _number("se_personnummer_near", r"(?:19|20)?[0-9]{10}", _national.se_personnummer, "personnummer", "personnr", "pnr", "personal number"),
+    _number("dk_cpr", r"[0-9]{6}-[0-9]{4}", _national.dk_cpr_checked),
+    _number("dk_cpr_near", r"[0-9]{6}[- ]?[0-9]{4}", _national.dk_cpr, "cpr", "cpr-nummer", "cpr-nr", "cpr number"),
+    _number("cz_rodne", r"[0-9]{6}/[0-9]{4}", _national.cz_rodne),
+    _number("uk_nhs", r"[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}", _national.uk_nhs, "nhs", "nhs no", "nhs number", "nhs_number", "patient"),
+    _number("au_medicare", r"[2-6][0-9]{3}[ -]?[0-9]{5}[ -]?[0-9](?:[-/ ]?[1-9])?", _national.au_medicare, "medicare"),
+    _number("nl_bsn", r"[0-9]{3}[. ]?[0-9]{3}[. ]?[0-9]{3}", _national.nl_bsn, "bsn", "burgerservicenummer", "sofinummer", "sofi"),
+    _number("ca_sin", r"[1-79][0-9]{2}[ -]?[0-9]{3}[ -]?[0-9]{3}", _national.ca_sin, "sin", "social insurance", "social insurance number", "nas"),
+    _number("au_tfn", r"[0-9]{3} ?[0-9]{3} ?[0-9]{3}", _national.au_tfn, "tfn", "tax file", "tax file number"),
+    _number("es_dni", r"(?:[0-9]{2}\.?[0-9]{3}\.?[0-9]{3}|[XYZ][- ]?[0-9]{7})[- ]?[A-HJ-NP-TV-Z]", _national.es_dni),
+    _number("uk_nino", r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]", _national.uk_nino),
+)  # fmt: skip

@@ -1,0 +1,55 @@
+"""What a detector is, and what it finds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Match(NamedTuple):
+    """Private text found: `text[start:end]`, its type ("email", "secret" ...) and the name of who found it."""
+
+    type: str
+    start: int
+    end: int
+    detector: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """One kind of private text.
+
+    name: unique. type: what the mark says, `[type]`. pattern: RE2-compatible; where it has a group 1, only that group
+    is private (the rest is its context). check: a matched text (of the group) it returns False for is left alone.
+    extent: how many characters of the matched text are private, 0 for none. near: words of which one must stand in the
+    48 characters before it. around: looks at the whole text and the place; False leaves the match alone.
+
+    How `find` saves itself the search; a detector of one's own needs none of it:
+    literals: every match holds one of these (in lower case when `folded`). before: a match starts at most so many
+    characters before its literal, 0: with it; None: the whole text is searched. number: a match lies in a run of
+    digits, single capitals and separators, with at most 3 characters before and 2 behind. token: it begins with its
+    literal, and that stands in a word of at least 16 of `A-Za-z0-9_-`.
+    """
+
+    name: str
+    type: str
+    pattern: str
+    literals: tuple[str, ...] | None = None
+    check: Callable[[str], bool] | None = None
+    before: int | None = 0
+    folded: bool = False
+    number: bool = False
+    token: bool = False
+    near: tuple[str, ...] = ()
+    extent: Callable[[str], int] | None = None
+    around: Callable[[str, int, int], bool] | None = None
+    compiled: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    nearby: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "compiled", re.compile(self.pattern, re.ASCII))
+        if self.near:
+            words = "|".join(map(re.escape, self.near))
+            object.__setattr__(self, "nearby", re.compile(f"(?<![a-z])(?:{words})(?![a-z])"))
