@@ -139,3 +139,22 @@ def test_rules_out_of_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_setting_that_cannot_be_right_is_told_at_once(given: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told.replace("(", r"\(")):
         sentinelops.configure(**given)
+
+
+def test_a_file_of_rules_holds_a_list(tmp_path: Path) -> None:
+    (tmp_path / "rules.json").write_text("5")
+    with pytest.raises(ValueError, match="give a list of rules"):
+        parse_rules(str(tmp_path / "rules.json"))
+    rules = parse_rules([{"detail": 0}])
+    assert parse_rules(rules) == rules
+
+
+def test_a_call_that_cannot_be_resolved_is_still_counted_and_sent(
+    sink: Sink, start: Start, lenient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(sample_detail=0.5)
+    monkeypatch.setattr("sentinelops._call.resolve_call", lambda *_: 1 / 0)
+    with within((1 << 120) | ((1 << 56) - 1)):
+        call()
+    assert set(seen(sink)) == {"chat large"}
+    assert sentinelops.stats()["internal_errors"] == {"resolve": 1}
