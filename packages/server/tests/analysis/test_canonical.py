@@ -45,3 +45,13 @@ def test_the_short_way_says_what_the_long_way_says(value: list[Any], role: str) 
 def test_usual_messages_take_the_short_way() -> None:
     value = [{"role": "user", "parts": [{"type": "text", "content": "hi"}]}]
     assert messages.canonical_messages(value) is value
+
+
+def test_json_that_could_not_be_written_again_stays_text() -> None:
+    for depth, is_parsed in ((200, True), (230, True), (240, False), (300, False), (900, False)):
+        text = "[" * depth + "]" * depth
+        parsed = messages.parse_json(text)
+        assert (parsed != text) == is_parsed, depth
+        orjson.dumps({"input_messages": [{"role": "user", "parts": [{"type": "tool_call", "arguments": parsed}]}]})
+    many = '["' + '","'.join("[" for _ in range(500)) + '"]'
+    assert messages.parse_json(many) == ["["] * 500

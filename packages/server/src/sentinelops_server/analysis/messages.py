@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Any
 
 import orjson
@@ -15,12 +16,15 @@ __all__ = [
     "content_from_log_records",
     "event_content",
     "flattened_messages",
+    "load_json",
     "merge_content",
     "parse_json",
     "preview",
 ]
 
 PREVIEW_CHARACTERS = 96
+PAYLOAD_DEPTH = 16  # levels of a payload around the value of an attribute, and some to spare
+WRITTEN_DEPTH = 254 - PAYLOAD_DEPTH
 
 # log or span events of one message each, 1.28 to 1.36 -> role
 MESSAGE_EVENTS = {
@@ -43,13 +47,25 @@ CONTENT_ATTRIBUTES = {
 }
 
 
+def load_json(text: str) -> Any:
+    """Return what a JSON text says. Raises JSONDecodeError, also for what is nested too deep to be written again."""
+    # orjson reads 1,024 levels and writes 254, of which a payload needs some itself
+    found = orjson.loads(text)
+    if text.count("[") + text.count("{") > WRITTEN_DEPTH:
+        try:
+            orjson.dumps(reduce(lambda inner, _: [inner], range(PAYLOAD_DEPTH), found))
+        except orjson.JSONEncodeError:
+            raise orjson.JSONDecodeError("nested too deep", "", 0) from None
+    return found
+
+
 def parse_json(value: Any) -> Any:
     """Return the JSON object, list, text or null in a string; anything else as it is: "4" is somebody's text."""
     if not isinstance(value, str):
         return value
     if value[:1] in ("{", "[", '"'):
         try:
-            return orjson.loads(value)
+            return load_json(value)
         except orjson.JSONDecodeError:
             return value
     return None if value == "null" else value

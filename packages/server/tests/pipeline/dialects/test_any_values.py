@@ -1,4 +1,4 @@
-"""Every recorded span finds its dialect, and no value of any type under its keys makes reading fail."""
+"""Every recorded span finds its dialect, and any value of any type under its keys can be read, and then stored."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from copy import deepcopy
 from functools import cache
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,4 +68,17 @@ def test_any_value_can_be_read(name: str, data: st.DataObject) -> None:
     changed: dict[str, Any] = data.draw(st.dictionaries(st.sampled_from(keys), VALUES, min_size=1, max_size=4))
     span.attributes |= changed
     DIALECTS[name].read(span)
-    normalise(span, (DIALECTS[name],))
+    request, payload = normalise(span, (DIALECTS[name],))
+    # and what was read can be stored
+    for kept in (payload and payload.content, request and [request.metadata, request.parameters, request.tags]):
+        orjson.dumps(kept, option=orjson.OPT_NON_STR_KEYS)
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_what_is_nested_deeper_than_can_be_written_stays_text(name: str) -> None:
+    deep = '{"messages": ' * 400 + "1" + "}" * 400
+    for one in spans(name):
+        span = deepcopy(one)
+        span.attributes = {key: deep if isinstance(value, str) else value for key, value in span.attributes.items()}
+        _, payload = normalise(span, (DIALECTS[name],))
+        orjson.dumps(payload and payload.content)

@@ -137,3 +137,56 @@ def test_a_failed_tool() -> None:
     span = recorded("haystack", "agent")[3]
     span.attributes["haystack.tool.error"] = True
     assert see(DIALECT, span).reading.error_type == "tool_error"
+
+
+@pytest.mark.parametrize(
+    ("component", "provider", "operation"),
+    [
+        ("CohereRanker", "cohere", "rerank"),
+        ("MetaFieldRanker", None, None),
+        ("LLMRanker", None, None),
+        ("AzureOpenAIChatGenerator", "azure.ai.openai", "chat"),
+        ("AmazonBedrockGenerator", "aws.bedrock", "chat"),
+        ("SentenceTransformersTextEmbedder", "local", "embeddings"),
+        ("HuggingFaceLocalChatGenerator", "local", "chat"),
+        ("HuggingFaceAPIChatGenerator", "huggingface", "chat"),
+        ("ToolInvoker", None, None),
+        ("PromptBuilder", None, None),
+    ],
+)
+def test_a_components_class_says_who_serves_and_whether_it_is_a_call(
+    component: str, provider: str | None, operation: str | None
+) -> None:
+    span = recorded("haystack", "rag")[3]
+    span.attributes["haystack.component.type"] = component
+    reading = see(DIALECT, span).reading
+    assert (reading.provider, reading.operation) == (provider, operation)
+
+
+def test_an_agent_in_a_pipeline_is_an_agent() -> None:
+    span = recorded("haystack", "rag")[3]
+    span.attributes["haystack.component.type"] = "Agent"
+    span.attributes["haystack.component.output"] = '{"messages": [{"_role": "assistant", "_content": [{"text": "x"}]}]}'
+    seen = see(DIALECT, span)
+    assert (seen.span.type, seen.request) == ("agent", None)
+    assert CONCEPTS["output messages"](seen) == [("assistant", "x")]
+
+
+def test_thoughts_are_parts_of_a_message() -> None:
+    span = recorded("haystack", "agent")[2]
+    span.attributes["haystack.agent.step.llm.output"] = (
+        '{"replies": [{"role": "assistant", "name": "a", "content": [{"reasoning": {"reasoning_text": "hm"}},'
+        ' {"file": {"filename": "f"}}, {"odd": 1}, {"text": "x"}]}]}'
+    )
+    assert see(DIALECT, span).content("output_messages") == [
+        {
+            "role": "assistant",
+            "name": "a",
+            "parts": [
+                {"type": "reasoning", "content": "hm"},
+                {"type": "file", "filename": "f"},
+                {"type": "unknown", "odd": 1},
+                {"type": "text", "content": "x"},
+            ],
+        }
+    ]

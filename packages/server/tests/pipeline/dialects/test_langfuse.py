@@ -145,3 +145,16 @@ def test_a_function_that_is_a_generation_keeps_its_arguments_as_its_message() ->
     seen = see(DIALECT, span)
     assert seen.reading.parameters == {"temperature": 0.1, "max_tokens": 64}
     assert CONCEPTS["input messages"](seen) == [("user", '{"args":["secret"],"kwargs":{}}')]
+
+
+def test_metadata_that_is_no_dict_is_kept_whole() -> None:
+    span = recorded("langfuse", "chat")[0]
+    span.attributes |= {"langfuse.observation.metadata": '"a word"', "langfuse.release": "r1", "langfuse.version": "v1"}
+    metadata = see(DIALECT, span).reading.metadata
+    assert (metadata["metadata"], metadata["release"], metadata["version"]) == ("a word", "r1", "v1")
+
+
+def test_a_cost_in_parts_is_their_sum() -> None:
+    span = recorded("langfuse", "agent")[3]
+    span.attributes["langfuse.observation.cost_details"] = '{"input": 0.25, "output": "0.5"}'
+    assert see(DIALECT, span).reading.metadata["reported_cost"] == 0.75

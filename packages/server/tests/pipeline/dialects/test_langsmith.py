@@ -92,3 +92,18 @@ def test_a_stream_of_langchain_has_no_usage_and_none_is_made_up() -> None:
     seen = see(DIALECT, recorded("langsmith", "langchain")[1])
     assert seen.of_request("prompt_tokens") is None
     assert CONCEPTS["output messages"](seen) == ANSWER
+
+
+def test_a_retriever_of_langchain_has_its_documents_in_an_object() -> None:
+    span = recorded("langsmith", "chain")[3]
+    span.attributes["gen_ai.completion"] = '{"documents": [{"page_content": "x"}]}'
+    assert see(DIALECT, span).content("documents") == [{"page_content": "x"}]
+
+
+def test_a_span_without_a_kind_is_read_by_its_operation() -> None:
+    span = recorded("langsmith", "chain")[0]
+    del span.attributes["langsmith.span.kind"]
+    span.attributes["gen_ai.operation.name"] = "invoke_agent"
+    seen = see(DIALECT, span)
+    assert seen.span.type == "agent"
+    assert CONCEPTS["output messages"](seen) == [("assistant", "sunny in Paris")]

@@ -77,3 +77,20 @@ def test_its_own_translation_to_the_conventions() -> None:
 def test_a_translated_embedding_is_a_call_without_usage() -> None:
     seen = see(DIALECT, recorded("mlflow", "semconv_embeddings")[0])
     assert (seen.of_request("operation"), seen.of_request("prompt_tokens")) == ("embeddings", None)
+
+
+def test_tools_and_messages_where_mlflow_sets_them_itself() -> None:
+    span = recorded("mlflow", "langchain")[0]
+    span.attributes["mlflow.chat.tools"] = '[{"type": "function", "function": {"name": "f"}}]'
+    seen = see(DIALECT, span)
+    assert seen.content("tool_definitions") == [{"type": "function", "function": {"name": "f"}}]
+    assert "mlflow.chat.tools" not in seen.span.attributes
+
+
+def test_the_messages_of_an_agent() -> None:
+    span = recorded("mlflow", "chain")[0]
+    span.attributes["mlflow.spanType"] = '"AGENT"'
+    span.attributes["mlflow.spanInputs"] = '{"messages": [{"role": "user", "content": "x"}]}'
+    seen = see(DIALECT, span)
+    assert (seen.span.type, CONCEPTS["input messages"](seen)) == ("agent", [("user", "x")])
+    assert seen.content("output") == "sunny in Paris"

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from ...analysis.messages import canonical_messages, instructions
+from ...analysis.messages import canonical_messages, instructions, load_json
 from .base import Reading, as_text
 from .usage_counts import usage_counts
 
@@ -52,19 +52,20 @@ def load(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return orjson.loads(value)
+        return load_json(value)
     except orjson.JSONDecodeError:
         return value
 
 
 def literal(value: Any) -> Any:
-    """Return the dict or list that a Python repr shows; None for anything else and for what is too long."""
+    """Return the dict or list that a Python repr shows, as JSON has it; None for anything else and for the too long."""
     if not isinstance(value, str):
         return value if isinstance(value, (dict, list)) else None
     if value[:1] not in ("{", "[") or len(value) > MAX_LITERAL:
         return None
     try:
-        return ast.literal_eval(value)
+        # sets, bytes, keys that are numbers: what JSON has not is brought to text here, not where it is stored
+        return orjson.loads(orjson.dumps(ast.literal_eval(value), default=str, option=orjson.OPT_NON_STR_KEYS))
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
 
@@ -211,6 +212,8 @@ def _fields(message: Any) -> Mapping[str, Any]:
 
 def put_messages(reading: Reading, key: str, value: Any, role: str) -> None:
     """Set content[key] to the messages that `value` is, in the shape of Payload.content; nothing when it has none."""
+    if isinstance(value, Mapping) and isinstance(value.get("messages"), list):
+        value = value["messages"]
     if isinstance(value, list):
         if len(value) == 1 and isinstance(value[0], list):
             value = value[0]  # LangChain's list of lists
@@ -219,6 +222,13 @@ def put_messages(reading: Reading, key: str, value: Any, role: str) -> None:
         value = [_unpacked(value)]
     if messages := canonical_messages(value, role):
         reading.content.setdefault(key, messages)
+
+
+def _item(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    call_id = fields.get("call_id", fields.get("id"))
+    if kind == "function_call_output":
+        return {"role": "tool", "tool_call_id": call_id, "content": fields.get("output")}
+    return {"role": ITEM_ROLES[kind], "content": [{**fields, "id": call_id}]}
 
 
 def _unpacked(item: Any) -> Any:
@@ -230,8 +240,11 @@ def _unpacked(item: Any) -> Any:
     if fields is item and ("role" in fields or isinstance(fields.get("parts"), list)):
         return item
     if isinstance(kind, str) and kind in ITEM_ROLES:
-        return {"role": ITEM_ROLES[kind], "content": [fields]}
+        return _item(kind, fields)
     if not MESSAGE_KEYS.isdisjoint(fields):
         role = LANGCHAIN_ROLES.get(kind, kind) if isinstance(kind, str) else None
         return {**{name: value for name, value in fields.items() if name not in ("type", "id")}, "role": role}
-    return orjson.dumps(fields, default=str).decode()
+    try:
+        return orjson.dumps(fields, default=str).decode()
+    except orjson.JSONEncodeError:  # it reads deeper than it writes
+        return "[left out: too deep]"

@@ -51,9 +51,12 @@ PROVIDERS = (
     ("GoogleGenAI", "gcp.gemini"),
     ("GoogleAIGemini", "gcp.gemini"),
     ("VertexAI", "gcp.vertex_ai"),
+    ("HuggingFaceLocal", "local"),
+    ("SentenceTransformers", "local"),
+    ("Transformers", "local"),
     ("HuggingFace", "huggingface"),
     ("Ollama", "ollama"),
-    ("LlamaCpp", "llama_cpp"),
+    ("LlamaCpp", "llama.cpp"),
     ("LlamaStack", "llama_stack"),
     ("Nvidia", "nvidia"),
     ("OpenRouter", "openrouter"),
@@ -135,8 +138,11 @@ def _component(span: Span, reading: Reading) -> None:
         if kind.endswith(ending):
             reading.type, reading.operation = type_, operation
             break
+    provider = next((provider for start, provider in PROVIDERS if kind.startswith(start)), None)
+    if reading.operation == "rerank" and provider is None:
+        reading.operation = None  # sorts by itself, or asks a generator, which has a span of its own
     if reading.operation is not None:
-        reading.provider = next((provider for start, provider in PROVIDERS if kind.startswith(start)), None)
+        reading.provider = provider
         _call(span, reading, given, result)
         return
     if reading.type == "agent":

@@ -30,7 +30,7 @@ OPERATIONS = {"generation": "chat", "embedding": "embeddings"}
 # the spans of langfuse.openai are the client's own: all other generations may hold the call of another instrumentation
 CLIENT_NAMES = frozenset(("OpenAI-generation", "OpenAI-embedding"))
 NOTED = ("ls_", "lc_", "is_langchain_root", "finish_reason")  # metadata that LangChain and the SDK put there
-METADATA = (("langfuse.trace.metadata", 24), ("langfuse.observation.metadata", 30))
+METADATA = ("langfuse.trace.metadata", "langfuse.observation.metadata")
 PROVIDERS_OWN = ("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens", "inputTokens")
 # buckets that say at which tier another was counted: not tokens of their own
 NOT_TOKENS = ("priority", "input_priority", "output_priority")
@@ -79,12 +79,10 @@ def _identity(attributes: Mapping[str, Any], reading: Reading) -> None:
     reading.user_id = as_text(attributes.get("user.id", attributes.get("langfuse.user.id")))
     reading.tags = as_words(attributes.get("langfuse.trace.tags"))
     for name, value in attributes.items():
-        if name.startswith("langfuse."):
-            for prefix, length in METADATA:
-                if name.startswith(prefix) and len(name) > length:
-                    reading.metadata[name[length:]] = load(value)
-                elif name == prefix[:-1] or name == prefix:
-                    reading.metadata["metadata"] = load(value)
+        if name.startswith(METADATA):
+            _, _, key = name.partition(".metadata")
+            # metadata that is no dict is written whole
+            reading.metadata[key[1:] or "metadata"] = load(value)
     for name in ("release", "version"):
         if word := as_text(attributes.get(f"langfuse.{name}")):
             reading.metadata.setdefault(name, word)
