@@ -75,7 +75,12 @@ class Haystack:
 
     def detect(self, scope_name: str, attributes: dict[str, Any]) -> bool:
         """Return whether this is haystack's tracer, or a span with its tags: whoever traces names the tracer."""
-        return scope_name == "haystack" or any(name in attributes for name in SIGNS)
+        if scope_name == "haystack":
+            return True
+        for name in SIGNS:  # noqa: SIM110 - asked of every span of others: a generator takes twice as long
+            if name in attributes:
+                return True
+        return False
 
     def read(self, span: Span) -> Reading:
         """Return what the component, the step or the pipeline says."""
