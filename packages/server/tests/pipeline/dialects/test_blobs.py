@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sentinelops_server.model import Span
-from sentinelops_server.pipeline.dialects import GenAi
+from sentinelops_server.pipeline.dialects import DIALECTS, GenAi
 from sentinelops_server.pipeline.dialects.blobs import without_blobs
 
 RAW = bytes(range(256)) * 8
@@ -79,3 +79,14 @@ values = st.recursive(
 @given(value=values)
 def test_any_body(value: Any) -> None:
     assert DATA not in json.dumps(without_blobs({"input": value}))
+
+
+def test_our_own_spans_are_asked_for_first_and_come_without_data() -> None:
+    from sentinelops._export import SCOPE_NAME
+
+    assert DIALECTS[0].detect(SCOPE_NAME, {})
+    assert not DIALECTS[0].detect("sentinelops-clone", {})
+    messages = [{"role": "user", "parts": [{"type": "blob", "mime_type": "image/png", "content": DATA}]}]
+    attributes = {"gen_ai.operation.name": "chat", "gen_ai.input.messages": messages}
+    span = Span(b"t" * 16, b"s" * 8, None, "chat", 3, 1, 2, attributes=attributes, scope_name=SCOPE_NAME)
+    assert DIALECTS[0].read(span).content["input_messages"] == messages

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .anthropic import AnthropicNative
 from .base import Dialect, Reading, ReportedScore
-from .genai import GenAi
+from .genai import GenAi, Native
 from .haystack import Haystack
 from .langfuse import Langfuse
 from .langsmith import LangSmith
@@ -20,6 +20,7 @@ __all__ = ["DIALECTS", "Dialect", "GenAi", "Reading", "ReportedScore"]
 
 # asked in this order
 DIALECTS: tuple[Dialect, ...] = (
+    Native(),
     PydanticAi(),
     Vercel(),
     OpenInference(),

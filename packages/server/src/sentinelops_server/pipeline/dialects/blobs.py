@@ -26,11 +26,27 @@ def without_blobs(content: dict[str, Any]) -> dict[str, Any]:
         if key in ("input_messages", "output_messages"):
             for message in value:
                 _clean_parts(message)
-        else:
-            cleaned = _clean(value, 0)
-            if cleaned is not value:
-                content[key] = cleaned
+        elif _may_hold_data(value):
+            content[key] = _clean(value, 0)
     return content
+
+
+def _may_hold_data(value: Any) -> bool:
+    """The quick look at all of a body, which nearly all need only: any long text without a space, or many numbers."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        kind = type(item)
+        if kind is str:
+            if len(item) >= 64 and " " not in item[:64]:
+                return True
+        elif kind is dict:
+            stack.extend(item.values())
+        elif kind is list:
+            if len(item) > 64 and type(item[0]) in (int, float):
+                return True
+            stack.extend(item)
+    return False
 
 
 def _clean_parts(message: dict[str, Any]) -> None:
@@ -40,9 +56,10 @@ def _clean_parts(message: dict[str, Any]) -> None:
     for index, part in enumerate(parts):
         if type(part) is dict and part.get("type") in _PLAIN:  # nearly all are
             text = part.get("content")
-            if type(text) is str and not _is_encoded(text, LONG):
+            if type(text) is str and (len(text) < 64 or " " in text[:64]):
                 continue
-        parts[index] = _clean(part, 0)
+        if _may_hold_data(part):
+            parts[index] = _clean(part, 0)
 
 
 def _clean(value: Any, depth: int) -> Any:

@@ -19,7 +19,7 @@ from ...model import Span
 from .base import Reading, as_count, as_float, as_text, as_words, iso_after, milliseconds
 from .blobs import without_blobs
 
-__all__ = ["GenAi"]
+__all__ = ["GenAi", "Native"]
 
 # concept -> attributes that say it, best first: the first that is there wins, and two are never added
 CONCEPTS: dict[str, tuple[str, ...]] = {
@@ -109,6 +109,9 @@ CONCEPTS: dict[str, tuple[str, ...]] = {
     "usage.image_cache_read": ("gen_ai.usage.image.cache_read.input_tokens",),
     "usage.text_input": ("gen_ai.usage.text.input_tokens",),
     "usage.text_output": ("gen_ai.usage.text.output_tokens",),
+    "usage.images": (semconv.USAGE_IMAGES,),
+    "usage.characters": (semconv.USAGE_CHARACTERS,),
+    "usage.audio_seconds": (semconv.USAGE_AUDIO_SECONDS,),
     # bodies
     "body.input_messages": (semconv.INPUT_MESSAGES, "gen_ai.input_messages", "gen_ai.prompt"),
     "body.output_messages": (semconv.OUTPUT_MESSAGES, "gen_ai.output_messages", "gen_ai.completion"),
@@ -147,8 +150,12 @@ INFERENCE = {
     "embeddings": "embedding",
     "embedding": "embedding",
     "rerank": "rerank",
+    "image_generation": "llm",
+    "speech": "llm",
+    "transcription": "llm",
 }
 OTHER_OPERATIONS = {
+    "moderation": "guardrail",
     "execute_tool": "tool",
     "invoke_agent": "agent",
     "create_agent": "agent",
@@ -166,6 +173,9 @@ TYPES = frozenset(
 CANCELLED_TYPES = frozenset({"GeneratorExit", "CancelledError", "KeyboardInterrupt", "AbortError"})
 
 
+OWN_SCOPE = "sentinelops"
+
+
 class GenAi:
     """The dialect of OpenTelemetry itself: the one that reads what no other recognised."""
 
@@ -175,24 +185,36 @@ class GenAi:
 
     def read(self, span: Span) -> Reading:
         """Return what the span's attributes and events say."""
-        return self._read(span, None)
-
-    def read_as(self, span: Span, kind: str, operation: str | None) -> Reading:
-        """Return the same for a span of which another dialect knows the type, and the operation if it is a call."""
-        return self._read(span, (kind, operation))
-
-    def _read(self, span: Span, known: tuple[str, str | None] | None) -> Reading:
         reading = Reading()
         found = _gather(span.attributes, reading)
-        if known is None:
-            _classify(found, reading)
-        else:
-            reading.type, reading.operation = known
+        _classify(found, reading)
+        return self._finish(span, found, reading)
+
+    def read_as(
+        self, span: Span, kind: str, operation: str | None, attributes: Mapping[str, Any] | None = None
+    ) -> Reading:
+        """Return the same for a span of which another dialect knows the type, and the operation if it is a call.
+
+        `attributes`: those that are not the other dialect's own, where it has told them apart; default all.
+        """
+        reading = Reading(type=kind, operation=operation)
+        found = _gather(span.attributes if attributes is None else attributes, reading)
+        return self._finish(span, found, reading)
+
+    def _finish(self, span: Span, found: Mapping[str, Any], reading: Reading) -> Reading:
         _identity(found, reading, span)
         if reading.operation is not None:
             _call(found, reading, span)
         _content(found, reading, span)
         return reading
+
+
+class Native(GenAi):
+    """The same for the spans of our own SDK: asked first, since most spans are, so that no other has to be."""
+
+    def detect(self, scope_name: str, attributes: dict[str, Any]) -> bool:
+        """Return whether our SDK wrote the span."""
+        return scope_name == OWN_SCOPE
 
 
 def _gather(attributes: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
@@ -298,7 +320,7 @@ def _call(found: Mapping[str, Any], reading: Reading, span: Span) -> None:
     usage = reading.usage
     for concept, value in found.items():
         name = USAGE_NAMES.get(concept)
-        if name is not None and (count := as_count(value)) is not None:
+        if name is not None and (count := _count(name, value)) is not None:
             usage[name] = count
     if "cache_write" not in usage and ("cache_write_5m" in usage or "cache_write_1h" in usage):
         usage["cache_write"] = usage.get("cache_write_5m", 0) + usage.get("cache_write_1h", 0)
@@ -309,6 +331,14 @@ def _call(found: Mapping[str, Any], reading: Reading, span: Span) -> None:
     reading.streaming = found.get("stream") in (True, "true", "True") or reading.time_to_first_token is not None
     kind = (reading.error_type or "").rpartition(".")[2]
     reading.cancelled = found.get("outcome") == "cancelled" or kind in CANCELLED_TYPES
+
+
+def _count(name: str, value: Any) -> int | float | None:
+    """Tokens and the like are whole; seconds are not."""
+    if name != "audio_seconds":
+        return as_count(value)
+    seconds = as_float(value)
+    return seconds if seconds is not None and seconds >= 0 else None
 
 
 def _first_token(found: Mapping[str, Any], span: Span) -> float | None:
@@ -353,7 +383,7 @@ def _content(found: Mapping[str, Any], reading: Reading, span: Span) -> None:
                 merge_content(events, event_content(event.name, None, event.attributes))
         for key, value in events.items():
             content.setdefault(key, value)
-    if content:
+    if content and span.scope_name != OWN_SCOPE:  # our SDK sends none
         without_blobs(content)
 
 

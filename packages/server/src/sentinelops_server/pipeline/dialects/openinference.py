@@ -54,18 +54,11 @@ COUNTS = (
     ("audio_output", "completion_details.audio"),
 )
 USAGE = tuple((count, "llm.token_count." + name) for count, name in COUNTS)
-FLATTENED = (
-    "llm.input_messages.",
-    "llm.output_messages.",
-    "llm.tools.",
-    "llm.prompts.",
-    "llm.choices.",
-    "retrieval.documents.",
-    "reranker.input_documents.",
-    "reranker.output_documents.",
-    "embedding.embeddings.",
+PREFIXES = ("llm.", "retrieval.", "reranker.", "embedding.", "evaluations.", "annotations.", "input.", "output.")
+ITEM = re.compile(
+    r"(?:llm\.(?:input_messages|output_messages|tools|prompts|choices)|retrieval\.documents|embedding\.embeddings"
+    r"|reranker\.(?:input|output)_documents)\.[0-9]{1,9}\.(?:message|tool|prompt|completion|document|embedding)\."
 )
-ITEM = re.compile(r"[a-z_]+\.[a-z_]+\.[0-9]{1,9}\.(?:message|tool|prompt|completion|document|embedding)\.")
 # parts of a message that its readers have no use for; they stay attributes
 KEPT = (".signature", ".encrypted_content", ".reasoning_signature", "message_content.id")
 SCORES = ("evaluations.", "annotations.")
@@ -85,18 +78,36 @@ class OpenInference:
     def read(self, span: Span) -> Reading:
         """Return what the span says; where it has both vocabularies, gen_ai.* wins concept by concept."""
         attributes = span.attributes
-        flattened = [name for name in attributes if name.startswith(FLATTENED) and ITEM.match(name)]
+        flattened, scores, others = _sorted(attributes)
         tree = tree_of(attributes, flattened)
         kind = TYPES.get((as_text(attributes.get("openinference.span.kind")) or "").upper(), "span")
         operation = CALLS.get(kind) if _is_call(kind, tree, span) else None
-        reading = GENAI.read_as(span, kind, operation)
-        answer = as_object(attributes.get("output.value")) if kind == "llm" else {}
+        reading = GENAI.read_as(span, kind, operation, others)
+        told = parse_json(attributes.get("output.value"))
         _identity(reading, attributes)
         if operation is not None:
-            _call(reading, span, answer)
+            _call(reading, span, told if kind == "llm" and isinstance(told, dict) else {})
         _bodies(reading, tree, flattened, attributes)
-        _scores(reading, attributes)
+        _told(reading, attributes, told)
+        without_blobs(reading.content)
+        if scores:
+            _scores(reading, tree_of(attributes, scores))
         return reading
+
+
+def _sorted(attributes: dict[str, Any]) -> tuple[list[str], list[str], dict[str, Any]]:
+    """Return the names of flattened bodies, those of scores, and what is not this vocabulary's own."""
+    flattened: list[str] = []
+    scores: list[str] = []
+    others: dict[str, Any] = {}
+    for name, value in attributes.items():
+        if not name.startswith(PREFIXES):
+            others[name] = value
+        elif ITEM.match(name):
+            flattened.append(name)
+        elif name.startswith(SCORES):
+            scores.append(name)
+    return flattened, scores, others
 
 
 def _is_call(kind: str, tree: dict[str, Any], span: Span) -> bool:
@@ -192,17 +203,19 @@ def _bodies(reading: Reading, tree: dict[str, Any], flattened: list[str], attrib
     put(reading, "output", numbers([item["vector"] for item in vectors if "vector" in item]))
     _documents(reading, tree, attributes)
     reading.bodies += [name for name in flattened if not name.endswith(KEPT)]
-    for key, name in (("input", "input.value"), ("output", "output.value")):
-        if reading.type == "embedding" and key == "output" and "output" in reading.content:
-            if name in attributes:  # the same vectors once more
-                reading.bodies.append(name)
-            continue
-        put(reading, key, parse_json(attributes.get(name)), name)
+    put(reading, "input", parse_json(attributes.get("input.value")), "input.value")
+
+
+def _told(reading: Reading, attributes: dict[str, Any], told: Any) -> None:
+    """Take what came out of the span; a tool's bodies have names of their own."""
+    if reading.type != "embedding" or "output" not in reading.content:
+        put(reading, "output", told, "output.value")
+    elif told is not None:  # the same vectors once more
+        reading.bodies.append("output.value")
     if reading.type == "tool":
         move_to_tool(reading)
         if "tool_arguments" not in reading.content:
             put(reading, "tool_arguments", parse_json(attributes.get("tool.parameters")), "tool.parameters")
-    without_blobs(reading.content)
 
 
 def _documents(reading: Reading, tree: dict[str, Any], attributes: dict[str, Any]) -> None:
@@ -275,11 +288,7 @@ def _part(item: dict[str, Any], has_calls: bool) -> dict[str, Any] | None:
     return part
 
 
-def _scores(reading: Reading, attributes: dict[str, Any]) -> None:
-    names = [name for name in attributes if name.startswith(SCORES)]
-    if not names:
-        return
-    tree = tree_of(attributes, names)
+def _scores(reading: Reading, tree: dict[str, Any]) -> None:
     for group, one in (("evaluations", "evaluation"), ("annotations", "annotation")):
         for item in items_of(tree, group):
             said = item.get(one)
