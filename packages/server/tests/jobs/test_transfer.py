@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 from sentinelops_server.access.keys import Keys
 from sentinelops_server.jobs.transfer import LineError, export_lines, import_lines, moment
-from sentinelops_server.model import LLMRequest, LogRecord, Payload, Span, SpanEvent, SpanLink, WriteBatch
+from sentinelops_server.model import (
+    LLMRequest,
+    LogRecord,
+    Payload,
+    Score,
+    Span,
+    SpanEvent,
+    SpanLink,
+    WriteBatch,
+    check_score,
+)
 from sentinelops_server.query.prices import add_price, list_prices
 from sentinelops_server.query.views import list_views, save_view
 from sentinelops_server.storage.keys import KeyRing
@@ -199,3 +209,26 @@ def test_moments() -> None:
     for text in ("yesterday", "7 d"):
         with pytest.raises(ValueError):
             moment(text)
+
+
+def test_scores_come_along_with_their_ids_and_once(
+    database: Database, payloads: PayloadStore, other: tuple[Database, PayloadStore]
+) -> None:
+    batch = a_batch()
+    span = batch.spans[0]
+    batch.scores = [
+        check_score(Score("helpful", NOW_NS, 1.0, comment="yes", type="boolean", trace_id=span.trace_id, span_id=span.span_id,
+                          metadata={"run": 7}, user_id="u")),
+        check_score(Score("nps", NOW_NS, 9.0, label="promoter", session_id="s", id="mine")),
+    ]  # fmt: skip
+    Store(database, payloads).write(batch)
+    lines = list(export_lines(database, payloads, None))
+    assert [json.loads(line)["kind"] for line in lines if b'"score"' in line] == ["score", "score"]
+    first = import_lines(*other, lines, lambda: NOW_NS)
+    assert (first["scores"], first["new_scores"]) == (2, 2)
+    again = import_lines(*other, lines, lambda: NOW_NS)
+    assert (again["scores"], again["new_scores"]) == (2, 0)
+    kept = [json.loads(line) for line in export_lines(*other, None) if b'"score"' in line]
+    assert kept == [json.loads(line) for line in lines if b'"score"' in line]
+    since = datetime.fromtimestamp(NOW_NS / 1e9 + 60, UTC)
+    assert [line for line in export_lines(database, payloads, since) if b'"score"' in line] == []

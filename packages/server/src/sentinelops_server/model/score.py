@@ -72,8 +72,10 @@ def check_score(score: Score) -> Score:
     if not score.name:
         raise ValueError("a score has a name, for example helpful")
     score.source = score.source or "app"
-    if score.value is not None and not math.isfinite(score.value):
-        raise ValueError(f"the value of the score {score.name!r} is not a finite number")
+    if score.value is not None:
+        score.value = float(score.value)
+        if not math.isfinite(score.value):
+            raise ValueError(f"the value of the score {score.name!r} is not a finite number")
     if score.value is None and score.label is None and score.comment is None:
         raise ValueError(f"the score {score.name!r} says nothing: give a value, a label or a comment")
     if score.span_id is not None and score.trace_id is None:

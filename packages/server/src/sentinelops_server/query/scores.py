@@ -19,7 +19,7 @@ from .score_shapes import ScoreGroup, ScoreName, ScorePage, ScoreRow
 
 __all__ = [
     "SCORE_FIELDS", "add_scores", "find_scores", "marks_of", "remove_score", "score_groups", "score_names",
-    "scores_of_request", "scores_of_session", "scores_of_trace",
+    "score_series", "scores_of_request", "scores_of_session", "scores_of_trace",
 ]  # fmt: skip
 
 _TEXTS = "score_id name type label comment source scope session_id response_id application environment user_id"
@@ -222,3 +222,20 @@ def _histogram(database: Database, where: str, values: list[Any], steps: tuple[f
         {"label": None, "low": low + width * i, "high": low + width * (i + 1), "count": counts.get(i + 1, 0)}
         for i in range(count)
     ]
+
+
+def score_series(
+    database: Database, scope: Scope, name: str, interval_seconds: int
+) -> tuple[list[datetime], list[tuple[int, float | None]]]:
+    """Return the starts of the intervals, and for each how often the score was given and its mean (None for none)."""
+    condition, params = _where(scope, None)
+    rows = database.fetch(
+        f"SELECT floor(extract(epoch FROM s.timestamp) / {int(interval_seconds)})::bigint AS t, count(*) AS count,"
+        f" avg(s.value) AS average FROM scores s WHERE {condition} AND s.name = %s GROUP BY 1",
+        [*params, name],
+    )
+    found = {row["t"]: (row["count"], row["average"]) for row in rows}
+    first = int(scope.range.start.timestamp() // interval_seconds)
+    last = int(-(-scope.range.end.timestamp() // interval_seconds))
+    times = [datetime.fromtimestamp(bucket * interval_seconds, UTC) for bucket in range(first, last)]
+    return times, [found.get(bucket, (0, None)) for bucket in range(first, last)]

@@ -12,7 +12,20 @@ from starlette.exceptions import HTTPException
 from ..errors import Forbidden, Malformed, NotFound, Overloaded, SentinelOpsError, Temporary, TooLarge, Unauthorised
 from .deps import WebDeps
 from .guard import guard
-from .pages import costs, exports, overview, performance, prices, requests, sessions, settings, signin, traces, users
+from .pages import (
+    costs,
+    exports,
+    overview,
+    performance,
+    prices,
+    requests,
+    scores,
+    sessions,
+    settings,
+    signin,
+    traces,
+    users,
+)
 from .render import HEADERS, Pages
 
 __all__ = ["install", "web_router"]
@@ -47,7 +60,7 @@ def web_router(deps: WebDeps, pages: Pages | None = None) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     router.include_router(_static(pages))
     router.include_router(signin.routes(pages))
-    for room in (overview, performance, costs, prices, exports, requests, traces, sessions, users, settings):
+    for room in (overview, performance, costs, prices, exports, scores, requests, traces, sessions, users, settings):
         router.include_router(room.routes(pages), dependencies=[Depends(guard(deps))])
     return router
 

@@ -10,12 +10,12 @@ from math import ceil, floor, log10
 
 from markupsafe import Markup
 
-from .numbers import count, money, percent, seconds
+from .numbers import count, money, percent, score, seconds
 from .state import View
 
 __all__ = ["Chart", "Frame", "Line", "bars", "lines", "share_bar"]
 
-_FORMATS = {"count": count, "money": money, "seconds": seconds, "percent": percent}
+_FORMATS = {"count": count, "money": money, "seconds": seconds, "percent": percent, "score": score}
 _WIDTH, _HEIGHT = 1000, 100  # of the plot's own space: it is stretched, so only shapes are in it, no text
 Values = Sequence[float | None]
 
@@ -35,7 +35,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What a chart is of. `kind` (count, money, seconds, percent) says how values are written; buckets by start."""
+    """What a chart is of. `kind` (count, money, seconds, percent, score): how values are written."""
 
     view: View
     ident: str

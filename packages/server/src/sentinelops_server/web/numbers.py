@@ -16,6 +16,7 @@ __all__ = [
     "money",
     "percent",
     "rate",
+    "score",
     "seconds",
     "size",
     "unknown",
@@ -108,6 +109,14 @@ def percent(value: Number) -> str:
     return f"{_trim(f'{amount:.2f}') if amount < 1 else _trim(f'{amount:.1f}') if amount < 10 else f'{amount:.0f}'} %"
 
 
+def score(value: Number) -> str:
+    """Give a score with at most three significant digits after what it needs: 0.82, 4.5, 1, 1,204."""
+    amount = float(value)
+    if abs(amount) >= 1000:
+        return f"{amount:,.0f}"
+    return _trim(f"{amount:.2f}" if abs(amount) >= 0.1 or not amount else f"{amount:.3g}")
+
+
 def rate(value: Number) -> str:
     """Things per second: 0.4 /s, 74 /s."""
     amount = float(value)
@@ -126,8 +135,24 @@ def size(value: Number) -> str:
     return f"{_trim(_significant(amount)) if amount < 1000 else f'{amount:,.0f}'} TB"
 
 
-_KINDS = {"seconds": seconds, "count": count, "money": money, "percent": percent, "rate": rate, "size": size}
-_UNITS = {"seconds": " s", "count": "", "money": " USD", "percent": "", "rate": " per second", "size": " bytes"}
+_KINDS = {
+    "seconds": seconds,
+    "count": count,
+    "money": money,
+    "percent": percent,
+    "rate": rate,
+    "size": size,
+    "score": score,
+}
+_UNITS = {
+    "seconds": " s",
+    "count": "",
+    "money": " USD",
+    "percent": "",
+    "rate": " per second",
+    "size": " bytes",
+    "score": "",
+}
 
 
 def exact(value: Number, kind: str = "count") -> str:

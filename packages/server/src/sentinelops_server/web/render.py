@@ -41,6 +41,7 @@ ROOMS = (
     ("/", "Overview", "overview"),
     ("/performance", "Performance", "performance"),
     ("/costs", "Costs", "costs"),
+    ("/scores", "Scores", "scores"),
     ("/requests", "Requests", "requests"),
     ("/traces", "Traces", "traces"),
     ("/sessions", "Sessions", "sessions"),

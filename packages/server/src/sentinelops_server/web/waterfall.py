@@ -86,6 +86,10 @@ class Waterfall:
                     stack.extend([(child, depth + 1) for child in reversed(children[place])])
         return order, depths
 
+    def name_of(self, span_id: str) -> str:
+        """Give the name of a span, "span" for one that has not arrived."""
+        return self._trace.names[self._index[span_id]] if span_id in self._index else "span"
+
     def __contains__(self, span_id: str) -> bool:
         return span_id in self._index
 

@@ -14,6 +14,7 @@ from ...query.catalog import Facet, facets
 from ...query.filters import REQUEST_FIELDS, Filter, parse_filter
 from ...query.requests import find_requests, get_request
 from ...query.scope import Scope, TimeRange, parse_time
+from ...query.scores import marks_of, scores_of_request
 from ...query.shapes import RequestDetail, RequestPage
 from ...query.views import delete_view, list_views, save_view
 from ..conversation import conversation, other_content
@@ -68,6 +69,7 @@ def _lists(pages: Pages) -> APIRouter:
         found = _find(pages, asked) if not asked.error else RequestPage([])
         context = asked.context | {
             "page": found,
+            "marks": marks_of(pages.deps.database, found.requests),
             "longest": max((row["duration_seconds"] for row in found.requests), default=0),
             "sort": _sort(asked),
             "facets": [] if asked.view.get("facets") == "off" else _facets(pages, asked),
@@ -98,6 +100,7 @@ def _lists(pages: Pages) -> APIRouter:
         context = {
             "view": asked.view,
             "rows": found.requests,
+            "marks": marks_of(pages.deps.database, found.requests),
             "longest": max((r["duration_seconds"] for r in found.requests), default=0),
         }
         return pages.fragment(request, "parts/request_rows.html", context)
@@ -159,6 +162,7 @@ def _detail(pages: Pages, request: Request, detail: RequestDetail) -> dict[str, 
     return {
         "view": pages.view(request),
         "r": detail,
+        "scores": scores_of_request(pages.deps.database, detail["trace_id"], detail["span_id"]),
         "messages": conversation(detail["content"]),
         "others": other_content(detail["content"]),
         "costs": _cost_lines(detail["cost_details"]),

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from ...errors import NotFound
+from ...query.scores import marks_of, scores_of_session
 from ...query.sessions import find_sessions, get_session
 from ...query.shapes import SessionPage
 from ..render import Pages
@@ -39,7 +40,16 @@ def routes(pages: Pages) -> APIRouter:
             turns.append((row, spent))
         longest = max((row["duration_seconds"] for row in found["requests"]), default=0)
         return pages.page(
-            request, "session.html", {"view": pages.view(request), "s": found, "turns": turns, "longest": longest}
+            request,
+            "session.html",
+            {
+                "view": pages.view(request),
+                "s": found,
+                "turns": turns,
+                "longest": longest,
+                "scores": scores_of_session(pages.deps.database, session_id),
+                "marks": marks_of(pages.deps.database, found["requests"]),
+            },
         )
 
     return router

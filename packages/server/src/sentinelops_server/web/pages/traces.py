@@ -9,6 +9,8 @@ from fastapi.responses import Response
 
 from ...errors import NotFound
 from ...query.filters import TRACE_FIELDS
+from ...query.score_shapes import ScoreRow
+from ...query.scores import scores_of_trace
 from ...query.shapes import SpanContent, TracePage
 from ...query.trace_columns import get_trace_columns
 from ...query.traces import find_traces, get_span_content
@@ -50,18 +52,23 @@ def routes(pages: Pages) -> APIRouter:
         chosen = view.get("span") if view.get("span") in fall else fall.first_interesting()
         span = get_span_content(pages.deps.database, pages.deps.payloads, trace_id, chosen) if chosen else None
         context = {"view": view, "trace": detail.row, "fall": fall, "rows": fall.rows(FIRST_ROWS), "chosen": chosen}
-        return pages.page(request, "trace.html", context | _span_context(span))
+        scores = scores_of_trace(pages.deps.database, trace_id)
+        context |= {"trace_scores": scores}
+        return pages.page(request, "trace.html", context | _span_context(span, scores))
 
     @router.get("/traces/{trace_id}/spans/{span_id}")
     def span_detail(request: Request, trace_id: str, span_id: str) -> Response:
         span = get_span_content(pages.deps.database, pages.deps.payloads, trace_id, span_id)
         if span is None:
             raise NotFound(f"There is no span {span_id[:40]!r} in this trace.")
-        return pages.fragment(request, "parts/span.html", {"view": pages.view(request)} | _span_context(span))
+        scores = scores_of_trace(pages.deps.database, trace_id)
+        context = {"view": pages.view(request)} | _span_context(span, scores)
+        return pages.fragment(request, "parts/span.html", context)
 
     return router
 
 
-def _span_context(span: SpanContent | None) -> dict[str, Any]:
+def _span_context(span: SpanContent | None, scores: list[ScoreRow]) -> dict[str, Any]:
     content = span["content"] if span else None
-    return {"span": span, "messages": conversation(content), "others": other_content(content)}
+    own = [score for score in scores if span and score["span_id"] == span["span_id"]]
+    return {"span": span, "scores": own, "messages": conversation(content), "others": other_content(content)}
