@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sentinelops_server.model import Span
 from sentinelops_server.pipeline.dialects import DIALECTS, GenAi
@@ -76,6 +76,7 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(value=values)
 def test_any_body(value: Any) -> None:
     assert DATA not in json.dumps(without_blobs({"input": value}))

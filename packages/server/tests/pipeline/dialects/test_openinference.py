@@ -21,7 +21,7 @@ from dialect_rows import (
     read_all,
     row,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from sentinelops_server.model import Span, SpanEvent
 from sentinelops_server.pipeline.dialects import ReportedScore
 from sentinelops_server.pipeline.dialects.openinference import OpenInference
@@ -273,6 +273,7 @@ KEYS = [
 ]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(attributes=anything(KEYS))
 def test_no_value_makes_it_fail(attributes: dict[str, Any]) -> None:
     for kind in ("LLM", "EMBEDDING", "TOOL", "RERANKER", attributes.get("openinference.span.kind")):

@@ -22,7 +22,7 @@ from dialect_rows import (
     row,
     rows,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from sentinelops_server.model import Span, SpanEvent
 from sentinelops_server.pipeline.dialects.openllmetry import OpenLLMetry
 
@@ -229,6 +229,7 @@ KEYS = [
 ]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(attributes=anything(KEYS))
 def test_no_value_makes_it_fail(attributes: dict[str, Any]) -> None:
     span = make(attributes)

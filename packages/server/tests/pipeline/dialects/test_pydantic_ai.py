@@ -21,7 +21,7 @@ from dialect_rows import (
     row,
     rows,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from sentinelops_server.model import Span
 from sentinelops_server.pipeline.dialects.pydantic_ai import PydanticAi
 
@@ -219,6 +219,7 @@ KEYS = [
 ]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(attributes=anything(KEYS))
 def test_no_value_makes_it_fail(attributes: dict[str, Any]) -> None:
     for scope in ("pydantic-ai", "logfire.openai", "pydantic-evals"):

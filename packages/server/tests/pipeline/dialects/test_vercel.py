@@ -21,7 +21,7 @@ from dialect_rows import (
     row,
     rows,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from recorded_spans import recorded
 from sentinelops_server.model import Span
 from sentinelops_server.pipeline.dialects.vercel import Vercel
@@ -231,6 +231,7 @@ KEYS = [
 ]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(attributes=anything(KEYS))
 def test_no_value_makes_it_fail(attributes: dict[str, Any]) -> None:
     for operation in (CHAT, "ai.embed.doEmbed", "ai.rerank.doRerank", "ai.toolCall", attributes.get("ai.operationId")):

@@ -109,9 +109,6 @@ CONCEPTS: dict[str, tuple[str, ...]] = {
     "usage.image_cache_read": ("gen_ai.usage.image.cache_read.input_tokens",),
     "usage.text_input": ("gen_ai.usage.text.input_tokens",),
     "usage.text_output": ("gen_ai.usage.text.output_tokens",),
-    "usage.images": (semconv.USAGE_IMAGES,),
-    "usage.characters": (semconv.USAGE_CHARACTERS,),
-    "usage.audio_seconds": (semconv.USAGE_AUDIO_SECONDS,),
     # bodies
     "body.input_messages": (semconv.INPUT_MESSAGES, "gen_ai.input_messages", "gen_ai.prompt"),
     "body.output_messages": (semconv.OUTPUT_MESSAGES, "gen_ai.output_messages", "gen_ai.completion"),
@@ -150,12 +147,8 @@ INFERENCE = {
     "embeddings": "embedding",
     "embedding": "embedding",
     "rerank": "rerank",
-    "image_generation": "llm",
-    "speech": "llm",
-    "transcription": "llm",
 }
 OTHER_OPERATIONS = {
-    "moderation": "guardrail",
     "execute_tool": "tool",
     "invoke_agent": "agent",
     "create_agent": "agent",
@@ -320,7 +313,7 @@ def _call(found: Mapping[str, Any], reading: Reading, span: Span) -> None:
     usage = reading.usage
     for concept, value in found.items():
         name = USAGE_NAMES.get(concept)
-        if name is not None and (count := _count(name, value)) is not None:
+        if name is not None and (count := as_count(value)) is not None:
             usage[name] = count
     if "cache_write" not in usage and ("cache_write_5m" in usage or "cache_write_1h" in usage):
         usage["cache_write"] = usage.get("cache_write_5m", 0) + usage.get("cache_write_1h", 0)
@@ -331,14 +324,6 @@ def _call(found: Mapping[str, Any], reading: Reading, span: Span) -> None:
     reading.streaming = found.get("stream") in (True, "true", "True") or reading.time_to_first_token is not None
     kind = (reading.error_type or "").rpartition(".")[2]
     reading.cancelled = found.get("outcome") == "cancelled" or kind in CANCELLED_TYPES
-
-
-def _count(name: str, value: Any) -> int | float | None:
-    """Tokens and the like are whole; seconds are not."""
-    if name != "audio_seconds":
-        return as_count(value)
-    seconds = as_float(value)
-    return seconds if seconds is not None and seconds >= 0 else None
 
 
 def _first_token(found: Mapping[str, Any], span: Span) -> float | None:

@@ -29,6 +29,7 @@ OPERATIONS = {"vector_db_retrieve": "retrieval", "execute_task": "chain", "llm_r
 ASSOCIATION = "traceloop.association.properties."
 VARIABLE = "traceloop.prompt.template_variables."
 FUNCTION = "llm.request.functions."
+OWN_PREFIXES = (ASSOCIATION, VARIABLE, FUNCTION)
 CHUNKS = frozenset(("llm.content.completion.chunk", "gen_ai.content.completion.chunk"))
 SESSION = ("session_id", "sessionId", "conversation_id", "thread_id", "chat_id")
 USER = ("user_id", "userId")
@@ -87,6 +88,8 @@ def _own(reading: Reading, attributes: dict[str, Any]) -> None:
     variables: dict[str, Any] = {}
     functions: list[str] = []
     for name, value in attributes.items():
+        if not name.startswith(OWN_PREFIXES):
+            continue
         if name.startswith(ASSOCIATION):
             properties[name[len(ASSOCIATION) :]] = value
         elif name.startswith(VARIABLE):
