@@ -5,6 +5,7 @@ Each module has `instrument() -> None` and `uninstrument() -> None`, both idempo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -13,7 +14,12 @@ from .._guard import swallow
 from . import _lazy
 
 # Our name for it: the package whose presence means "installed"; of several, any.
-LIBRARIES: dict[str, str] = {"bedrock": "botocore", "http": "httpx httpx2 requests aiohttp", "openai": "openai"}
+LIBRARIES: dict[str, str] = {
+    "anthropic": "anthropic",
+    "bedrock": "botocore",
+    "http": "httpx httpx2 requests aiohttp",
+    "openai": "openai",
+}
 
 __all__ = ["LIBRARIES", "instrument", "uninstrument"]
 
@@ -29,7 +35,7 @@ def instrument(*names: str) -> tuple[str, ...]:
     """
     chosen = _chosen(names)
     if not names:
-        return (*filter(_watch_when_imported, chosen), *_entry_points("instrument"))
+        return (*filter(_watch_when_imported, chosen), *_with_others("instrument"))
     for name in chosen:
         if not _installed(LIBRARIES[name]):
             raise ValueError(f"instrument({name!r}): the package {LIBRARIES[name]!r} is not installed")
@@ -44,7 +50,7 @@ def _watch_when_imported(name: str) -> bool:
     return all(watched)
 
 
-def _entry_points(verb: str) -> tuple[str, ...]:
+def _with_others(verb: str) -> tuple[str, ...]:
     try:
         found: tuple[str, ...] = getattr(import_module(f"{__name__}._entry_points"), verb)()
         return found
@@ -53,11 +59,24 @@ def _entry_points(verb: str) -> tuple[str, ...]:
         return ()
 
 
+def watch_when_imported(first: Callable[[], object]) -> None:
+    """Watch every library from its first import on, installed or not; `first` runs before any of them is watched."""
+    for name, packages in LIBRARIES.items():
+        for package in packages.split():
+            _lazy.when_imported(package, first, owner="auto")
+        _watch_when_imported(name)
+
+
+def watch_others() -> tuple[str, ...]:
+    """Turn on the instrumentations of others; their names."""
+    return _with_others("instrument")
+
+
 def uninstrument(*names: str) -> tuple[str, ...]:
     """Stop watching these libraries (all, without names) and put their functions back; returns the names let go."""
     chosen = _chosen(names, installed=False)
     waited = {name for name in chosen if _lazy.forget(name)}
-    others = () if names else _entry_points("uninstrument")
+    others = () if names else _with_others("uninstrument")
     ours = [name for name in chosen if (_loaded(name) and _run(name, "uninstrument")) or name in waited]
     return (*ours, *others)
 

@@ -13,6 +13,7 @@ from typing import Any
 from .._guard import swallow
 
 _waiting: dict[str, dict[str, Callable[[], object]]] = {}  # package -> owner -> what to run
+_executed: set[str] = set()  # packages whose import we are in the last step of: everything in them is there
 _seeking = threading.local()
 
 
@@ -35,7 +36,9 @@ def forget(owner: str) -> bool:
 def _loaded(package: str) -> bool:
     module = sys.modules.get(package)
     # a module that is being imported has no classes yet
-    return module is not None and not getattr(getattr(module, "__spec__", None), "_initializing", False)
+    if module is None:
+        return False
+    return package in _executed or not getattr(getattr(module, "__spec__", None), "_initializing", False)
 
 
 def _guarded(package: str, run: Callable[[], object]) -> None:
@@ -69,6 +72,7 @@ class _Finder:
         def exec_module(module: ModuleType) -> None:
             loader.__dict__.pop("exec_module", None)
             execute(module)
+            _executed.add(name)
             for run in _waiting.pop(name, {}).values():
                 _guarded(name, run)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .._wire import cohere, gemini, llama_cpp, mistral, ollama, openai, tgi
+from .._wire import anthropic, cohere, gemini, llama_cpp, mistral, ollama, openai, tgi
 from .._wire.answer import Protocol
 
 Body = Mapping[str, Any]
@@ -38,6 +38,9 @@ def _ends(pattern: str) -> re.Pattern[str]:
 _GOOGLE = r"models/(?P<model>[^/:]+(?::[^/:]+)?)"
 # In order: the first that fits counts, so the narrower ones stand first.
 _KNOWN: list[_Known] = [
+    _Known(_ends("/messages"), ("messages",), "chat", anthropic.MESSAGES),
+    _Known(_ends("/publishers/anthropic/" + _GOOGLE + ":(?:rawPredict|streamRawPredict)"), ("messages",), "chat",
+           anthropic.MESSAGES),
     _Known(_ends("/api/chat"), ("messages",), "chat", ollama.CHAT),
     _Known(_ends("/api/generate"), ("prompt", "model"), "text_completion", ollama.GENERATE),
     _Known(_ends("/api/embed|/api/embeddings"), ("input", "prompt"), "embeddings", ollama.EMBED, ("instances",)),
@@ -65,17 +68,6 @@ _KNOWN: list[_Known] = [
     _Known(_ends("/generate|/generate_stream|^"), ("inputs",), "text_completion", tgi.GENERATE),
 ]  # fmt: skip
 _STREAM_PATHS = re.compile(r"/generate_stream$|:stream(?:GenerateContent|RawPredict)$|#stream$")
-
-
-def _anthropic() -> None:
-    """Anthropic's messages, at their own address and at Vertex."""
-    from .._wire import anthropic
-
-    _KNOWN[:0] = [
-        _Known(_ends("/messages"), ("messages",), "chat", anthropic.MESSAGES),
-        _Known(_ends("/publishers/anthropic/" + _GOOGLE + ":(?:rawPredict|streamRawPredict)"), ("messages",), "chat",
-               anthropic.MESSAGES),
-    ]  # fmt: skip
 
 
 def may_be(path: str, described: tuple[Any, ...]) -> bool:
