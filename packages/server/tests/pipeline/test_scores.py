@@ -195,3 +195,27 @@ def test_a_redactor_that_fails_withholds_the_text() -> None:
     kept = Score("x", 1, comment="a@b.co")
     assert redact_scores(Redactor(RedactConfig("off")), [kept])
     assert kept.comment == "a@b.co"
+
+
+def test_annotations_of_openinference_are_scores(line: Pipeline, database: Database) -> None:
+    said = {
+        "openinference.span.kind": "LLM",
+        "llm.model_name": "gpt-4o",
+        "evaluations.0.evaluation.name": "toxic",
+        "evaluations.0.evaluation.score": 0.25,
+        "evaluations.0.evaluation.label": "no",
+        "evaluations.0.evaluation.explanation": "polite to bob@example.com",
+    }
+    line.process([batch([span(7, trace=2, attributes=said)])])
+    (score,) = stored(database)
+    shown = {name: score[name] for name in ("name", "value", "label", "comment", "source", "scope", "span", "of_trace")}
+    assert shown == {
+        "name": "toxic",
+        "value": 0.25,
+        "label": "no",
+        "comment": "polite to [email]",
+        "source": "evaluator",
+        "scope": "span",
+        "span": f"{7:016x}",
+        "of_trace": True,
+    }
