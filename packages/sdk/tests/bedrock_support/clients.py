@@ -16,6 +16,7 @@ OPTIONS: dict[str, Any] = {
     "aws_access_key_id": "AKIDEXAMPLE",
     "aws_secret_access_key": "not-a-secret",
 }
+_SESSION = aiobotocore.session.get_session()  # one: it reads the service models, which takes longer than a test
 STREAMS = {
     "converse_stream": "stream",
     "invoke_model_with_response_stream": "body",
@@ -61,8 +62,7 @@ class Async(Bedrock):
     """Of aiobotocore."""
 
     def client(self) -> Any:
-        session = aiobotocore.session.get_session()
-        return session.create_client(self.service, endpoint_url=self.url, config=aio_config(self.config), **OPTIONS)
+        return _SESSION.create_client(self.service, endpoint_url=self.url, config=aio_config(self.config), **OPTIONS)
 
     def ask(self, operation: str, **params: Any) -> Any:
         async def asked() -> Any:

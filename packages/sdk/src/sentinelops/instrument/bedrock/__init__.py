@@ -12,13 +12,12 @@ from typing import Any
 
 from ..._call import inner
 from ..._guard import warn_once
-from . import _exchange
+from ._exchange import Exchange, begin
 
 __all__ = ["instrument", "uninstrument"]
 
-_NAME = "_make_api_call"
 _active = False
-_originals: list[tuple[type, Any, Any]] = []  # class, what was there, what we put there
+_originals: list[tuple[type, str, Any, Any]] = []  # class, name, what was there, what we put there
 
 
 def instrument() -> bool:
@@ -26,24 +25,25 @@ def instrument() -> bool:
     global _active  # noqa: PLW0603 - whether the one client library is watched
     if _active:
         return True
-    wrappers = [(_base_class("botocore.client", "BaseClient"), _wrap)]
+    base = _base_class("botocore.client", "BaseClient")
+    wrappers = [(base, "_make_api_call", _wrap), (base, "_make_request", _wrap_request)]
     if find_spec("aiobotocore") is not None:
-        wrappers.append((_base_class("aiobotocore.client", "AioBaseClient"), _wrap_async))
-    known = [(owner, wrap) for owner, wrap in wrappers if owner is not None and callable(owner.__dict__.get(_NAME))]
-    if len(known) < len(wrappers):
+        base = _base_class("aiobotocore.client", "AioBaseClient")
+        wrappers += [(base, "_make_api_call", _wrap_async), (base, "_make_request", _wrap_async_request)]
+    missing = [name for owner, name, _ in wrappers if owner is None or not callable(owner.__dict__.get(name))]
+    if missing:
         warn_once(
             "bedrock.version",
             "sentinelops: this version of botocore or aiobotocore is not known (no %s); its calls are not recorded.",
-            _NAME,
+            ", ".join(missing),
         )
-    if not known:
         return False
     if not _originals:
-        for owner, wrap in known:
-            original = owner.__dict__[_NAME]
+        for owner, name, wrap in wrappers:
+            original = owner.__dict__[name]
             ours = wrap(original)
-            setattr(owner, _NAME, ours)
-            _originals.append((owner, original, ours))
+            setattr(owner, name, ours)
+            _originals.append((owner, name, original, ours))
     _active = True
     return True
 
@@ -52,9 +52,9 @@ def uninstrument() -> bool:
     """Take the wrappers off. One that somebody wrapped again stays, and lets everything pass."""
     global _active  # noqa: PLW0603 - whether the one client library is watched
     was, _active = _active, False
-    if all(owner.__dict__.get(_NAME) is ours for owner, _, ours in _originals):
-        for owner, original, _ in _originals:
-            setattr(owner, _NAME, original)
+    if all(owner.__dict__.get(name) is ours for owner, name, _, ours in _originals):
+        for owner, name, original, _ in _originals:
+            setattr(owner, name, original)
         _originals.clear()
     return was
 
@@ -65,8 +65,8 @@ def _base_class(module: str, name: str) -> Any:
     return getattr(import_module(module), name, None)
 
 
-def _begin(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _exchange.Exchange | None:
-    return _exchange.begin(client, args, kwargs) if _active else None
+def _begin(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exchange | None:
+    return begin(client, args, kwargs) if _active else None
 
 
 def _leave(token: Any) -> None:
@@ -114,3 +114,29 @@ def _wrap_async(original: Any) -> Any:
         return result
 
     return _make_api_call
+
+
+def _arrived(result: Any) -> None:
+    exchange = inner.get()
+    if type(exchange) is Exchange:
+        exchange.arrived(result)
+
+
+def _wrap_request(original: Any) -> Any:
+    @functools.wraps(original)
+    def _make_request(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = original(self, *args, **kwargs)
+        _arrived(result)
+        return result
+
+    return _make_request
+
+
+def _wrap_async_request(original: Any) -> Any:
+    @functools.wraps(original)
+    async def _make_request(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = await original(self, *args, **kwargs)
+        _arrived(result)
+        return result
+
+    return _make_request

@@ -27,7 +27,7 @@ class BodyPassage:
     __slots__ = ("_exchange", "_length", "_pieces", "_size", "complete", "missing", "overflow", "total")
 
     def __init__(self, exchange: Exchange, length: int | None) -> None:
-        self._exchange = exchange
+        self._exchange: Exchange | None = exchange
         self._length = length
         self._pieces: list[bytes] = []
         self._size = 0
@@ -65,11 +65,20 @@ class BodyPassage:
         if error is None:
             self.complete = True
             self.missing = self._length is not None and self.total < self._length
-        self._exchange.finish(error)
+        self._finish(error)
 
     def closed(self) -> None:
         """The host closed it, having read all or not."""
-        self._exchange.finish(None)
+        self._finish(None)
+
+    def _finish(self, error: BaseException | None) -> None:
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.finish(error)
+
+    def detach(self) -> None:
+        """The call ended: know nothing of it any more, for it knows us."""
+        self._exchange = None
 
     def settle(self) -> bytes:
         """The bytes that passed."""
@@ -77,8 +86,9 @@ class BodyPassage:
 
     def forgotten(self) -> None:
         """Nobody can read it any more; said from a `__del__`."""
-        if not self._exchange.ended:
-            watch.forget(self._exchange)
+        exchange = self._exchange
+        if exchange is not None and not exchange.ended:
+            watch.forget(exchange)
 
 
 class ClosingRaw:

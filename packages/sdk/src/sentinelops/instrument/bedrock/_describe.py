@@ -90,6 +90,8 @@ def _settled(record: CallRecord, answer: Answer, attributes: dict[str, Any]) -> 
         elif not (passage.complete or record.error or isinstance(body, dict)):
             attributes[s.OUTCOME] = "cancelled"
         return body if isinstance(body, dict) else {}
+    if answer.raw is not None and record.error is None:
+        return {**answer.parsed, **_mapping(loads_or_none(answer.raw))}
     return answer.parsed
 
 

@@ -80,6 +80,10 @@ class Events:
         except Exception as error:
             swallow("bedrock.take", error)
 
+    def detach(self) -> None:
+        """The call ended: know nothing of it any more, for it knows us."""
+        self._first_token = None
+
     def _written(self, kind: str, payload: bytes) -> bool:
         """Whether the model wrote something here."""
         if kind != "chunk":

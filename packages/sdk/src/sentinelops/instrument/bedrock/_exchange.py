@@ -28,14 +28,20 @@ _DEPTH = 24
 
 
 class Answer:
-    """What arrived. parsed: a copy of the client's structure; events, body: what passed of an answer the host reads."""
+    """What arrived.
 
-    __slots__ = ("body", "events", "operation", "parsed", "sent_model")
+    raw: the bytes of an answer that came whole, in which also stands what this client is too old to know. parsed: a
+    copy of what the client made of it, all of it where there are no bytes. events, body: what passed of an answer that
+    the host reads.
+    """
+
+    __slots__ = ("body", "events", "operation", "parsed", "raw", "sent_model")
 
     def __init__(self, operation: Operation, sent_model: str | None) -> None:
         self.operation = operation
         self.sent_model = sent_model
         self.parsed: dict[str, Any] = {}
+        self.raw: bytes | None = None
         self.events: Events | None = None
         self.body: BodyPassage | None = None
 
@@ -43,7 +49,7 @@ class Answer:
     def held_bytes(self) -> int:
         """Bytes of the answer that wait here for the export thread, roughly."""
         passage = self.events or self.body
-        return 0 if passage is None else passage.held_bytes
+        return len(self.raw or b"") if passage is None else passage.held_bytes
 
 
 class Exchange:
@@ -56,6 +62,16 @@ class Exchange:
         self._answer = answer
         self._watched = False
         self.ended = False
+
+    def arrived(self, result: Any) -> None:
+        """Take the HTTP answer, the first of what the client's `_make_request` gives."""
+        try:
+            operation = self._answer.operation
+            content = getattr(result[0], "_content", None)
+            if type(content) is bytes and content and operation.stream is None and operation.body is None:
+                self._answer.raw = content
+        except Exception as error:
+            swallow("bedrock.arrived", error)
 
     def returned(self, result: Any, *, is_async: bool) -> None:
         """Take the answer. The call ends here, unless the host still has to read: the client gives this to the host."""
@@ -70,7 +86,10 @@ class Exchange:
     def _take(self, result: dict[str, Any], *, is_async: bool) -> None:
         answer, operation = self._answer, self._answer.operation
         reading = operation.stream or operation.body
-        answer.parsed = {key: copied(value) for key, value in result.items() if key != reading}
+        if answer.raw is None:
+            answer.parsed = {key: copied(value) for key, value in result.items() if key != reading}
+        else:
+            answer.parsed = {"ResponseMetadata": copied(result.get("ResponseMetadata"))}
         value = result.get(reading) if reading else None
         if value is None:
             return
@@ -104,6 +123,9 @@ class Exchange:
         if self.ended or (self._watched and not watch.leave(self)):
             return
         self.ended = True
+        passage = self._answer.events or self._answer.body
+        if passage is not None:
+            passage.detach()
         gone = isinstance(error, _GONE)
         self._call.end(self._answer, error=None if gone else error, cancelled=gone)
 
