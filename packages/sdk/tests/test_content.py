@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import sentinelops
-from sentinelops import _content, _resolve, semconv
+from sentinelops import _content, _resolve, privacy, semconv
 from sentinelops._content import ContentPolicy, blob
 from sentinelops.testing import capture
 
@@ -53,7 +53,7 @@ def test_redact_marks_and_counts_in_every_corner() -> None:
         {"type": "tool_call", "arguments": {"password": "x", "to": "[email]"}},
         {"type": "tool_call", "arguments": "{not json"},
     ]
-    assert counts == {"sentinelops.redactions.email": 2}
+    assert counts == {"sentinelops.redactions.email": 2, "sentinelops.redactions.input_messages.email": 2}
 
 
 def test_a_message_is_cut_at_its_limit_and_a_secret_on_the_border_is_not_cut_in_half() -> None:
@@ -234,3 +234,16 @@ def test_the_short_way_for_texts_says_the_same_as_the_long_one(mode: str, monkey
     slow = _content._Cleaner(policy)
     assert written == slow.json(given)
     assert (quick.truncated, quick.redactions, quick._items) == (slow.truncated, slow.redactions, slow._items)
+
+
+def test_each_type_has_its_action_and_keys_and_numbers_are_looked_at() -> None:
+    rules = privacy.Rules({"email": "hash", "ip": "keep", "card": "drop"}, "a key of many characters")
+    policy = ContentPolicy("redact", 1_000, rules)
+    value = {"jo@example.com": "JO@example.com", "card": 4111111111111111, "from": "10.1.2.3", "n": 123456789}
+    mark = rules.put("email", "jo@example.com")
+    ready = policy.prepare({"sentinelops.input": value})
+    assert json.loads(ready.pop("sentinelops.input")) == {mark: mark, "card": None, "from": "10.1.2.3", "n": 123456789}
+    assert ready == {
+        "sentinelops.redactions.email": 2, "sentinelops.redactions.input.email": 2,
+        "sentinelops.redactions.card": 1, "sentinelops.redactions.input.card": 1,
+    }  # fmt: skip

@@ -75,6 +75,7 @@ def test_a_whole_model_call_arrives(sink: Sink, start: Callable[..., None]) -> N
         "gen_ai.input.messages": '[{"role":"user","parts":[{"type":"text","content":"write to [email]"}]}]',
         "gen_ai.output.messages": '[{"role":"assistant","parts":[{"type":"text","content":"done"}]}]',
         "sentinelops.redactions.email": 1,
+        "sentinelops.redactions.input_messages.email": 1,
         "session.id": "s1",
         "user.id": "u1",
         "sentinelops.tags": ["a"],

@@ -24,6 +24,8 @@ class Options(TypedDict, total=False):
     compression: Literal["gzip", "none"]
     certificate: str
     max_content_chars: int
+    redact: Mapping[str, str]
+    redact_key: str
     capture_memory: bool
     metrics: bool
     metrics_interval_seconds: float
@@ -66,6 +68,8 @@ class Config:
     certificate: str | None = None
     capture_content: str = "redact"
     max_content_chars: int = 16_384
+    redact: Mapping[str, str] = field(default_factory=dict)
+    redact_key: str | None = field(default=None, repr=False)
     capture_memory: bool = True
     metrics: bool = True
     metrics_interval_seconds: float = 60.0
@@ -93,6 +97,8 @@ class Config:
             _check_url(name, getattr(self, name))
         if self.capture_content not in ("on", "off", "redact"):
             raise ValueError(f'capture_content is {self.capture_content!r}: choose "on", "off" or "redact"')
+        if self.redact or self.redact_key is not None:
+            _redact_rules(self.redact, self.redact_key)
         if self.compression not in ("gzip", "none"):
             raise ValueError(f'compression is {self.compression!r}: choose "gzip" or "none"')
         for name in _POSITIVE:
@@ -137,7 +143,7 @@ class Config:
         """How message bodies are treated."""
         from ._content import ContentPolicy
 
-        return ContentPolicy(self.capture_content, self.max_content_chars)
+        return ContentPolicy(self.capture_content, self.max_content_chars, _redact_rules(self.redact, self.redact_key))
 
 
 _POSITIVE = (
@@ -170,6 +176,21 @@ def _check_header(name: str, value: str) -> None:
         raise ValueError(
             f"{name} is empty or holds spaces at its ends, line breaks or non-ASCII characters: check how it was copied"
         )
+
+
+def _redact_rules(actions: Mapping[str, str], key: str | None) -> Any:
+    from .privacy import Rules
+
+    try:
+        return Rules(actions, key)
+    except ValueError as error:
+        raise ValueError(f"redact: {error}") from None
+
+
+def _redact_actions(text: str) -> dict[str, str]:
+    from .privacy import parse_actions
+
+    return parse_actions(text)
 
 
 def _boolean(text: str) -> bool:
@@ -247,6 +268,8 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "certificate": ("SENTINELOPS_CERTIFICATE", str),
     "capture_content": ("SENTINELOPS_CAPTURE_CONTENT", str),
     "max_content_chars": ("SENTINELOPS_MAX_CONTENT_CHARS", int),
+    "redact": ("SENTINELOPS_REDACT", _redact_actions),
+    "redact_key": ("SENTINELOPS_REDACT_KEY", str),
     "capture_memory": ("SENTINELOPS_CAPTURE_MEMORY", _boolean),
     "metrics": ("SENTINELOPS_METRICS", _boolean),
     "metrics_interval_seconds": ("SENTINELOPS_METRICS_INTERVAL_SECONDS", float),

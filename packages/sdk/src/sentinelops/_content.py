@@ -68,19 +68,22 @@ def _decoded(text: str) -> bytes:
 class ContentPolicy:
     """What happens to content: mode "on" | "off" | "redact", and how many characters of one message are kept."""
 
-    __slots__ = ("_seen", "_seen_chars", "max_chars", "mode")
+    __slots__ = ("_seen", "_seen_chars", "max_chars", "mode", "rules")
 
-    def __init__(self, mode: str = "redact", max_chars: int = 16_384) -> None:
+    def __init__(self, mode: str = "redact", max_chars: int = 16_384, rules: privacy.Rules = privacy.MASK_ALL) -> None:
+        self.rules = rules
         self.mode = mode
         self.max_chars = max_chars
         self._seen: dict[str, tuple[str, dict[str, int]]] = {}
         self._seen_chars = 0
 
     def redact(self, text: str) -> tuple[str, dict[str, int]]:
-        """As privacy.redact; the turns of a conversation come by again and again, so they are known for a while."""
+        """The text redacted, and counts by detector; turns of a conversation come again: they are known a while."""
         known = self._seen.get(text)
         if known is None:
-            known = privacy.redact(text)
+            counts: dict[str, int] = {}
+            found = privacy.find(text, names=self.rules.names)
+            known = (privacy.replace(text, found, self.rules, counts) if found else text, counts)
             self._seen_chars += len(text)
             if self._seen_chars > _SEEN_CHARS:
                 self._seen = {}
@@ -99,16 +102,26 @@ class ContentPolicy:
                 ready[key] = value
             elif self.mode != "off":
                 ready[key] = cleaner.json(value)
+                if cleaner.redactions:
+                    _count(key, cleaner.redactions, ready)
+                    cleaner.redactions = {}
         if cleaner.truncated:
             ready[semconv.CONTENT_TRUNCATED] = cleaner.truncated
-        for kind, count in cleaner.redactions.items():
-            ready[semconv.REDACTIONS_PREFIX + kind] = count
         return ready
 
     def text(self, text: str, limit: int = 1_024) -> str:
         """A diagnostic text (an error message): always free of known secrets, unless everything is allowed."""
         cut = text[:limit]
-        return cut if self.mode == "on" else privacy.redact(cut)[0]
+        return cut if self.mode == "on" else privacy.redact(cut, rules=self.rules)[0]
+
+
+def _count(key: str, found: Mapping[str, int], ready: dict[str, Any]) -> None:
+    """Add `...redactions.input_messages.email`: field and detector, and the sum of its type, `...redactions.email`."""
+    field = key.removeprefix("gen_ai.").removeprefix("sentinelops.").replace(".", "_")
+    for detector, count in found.items():
+        total = semconv.REDACTIONS_PREFIX + privacy.TYPE_OF[detector]
+        ready[total] = ready.get(total, 0) + count
+        ready[f"{semconv.REDACTIONS_PREFIX}{field}.{detector}"] = count
 
 
 def dumps(value: Any) -> str:
@@ -188,8 +201,10 @@ class _Cleaner:
         kind = type(value)
         if kind is str:
             return self._string(value)
-        if value is None or kind is int or kind is bool:
+        if value is None or kind is bool:
             return value
+        if kind is int:
+            return value if -99_999_999 <= value <= 99_999_999 else self._number(value)
         if kind is float:
             return value if value - value == 0 else str(value)  # NaN and infinities are not JSON
         self._items += 1
@@ -229,8 +244,24 @@ class _Cleaner:
             elif name in _PLAIN and type(item) is str and len(item) <= 64:
                 cleaned[name] = item
             else:
-                cleaned[name] = self._clean(item, depth + 1)
+                cleaned[self._key(name)] = self._clean(item, depth + 1)
         return cleaned
+
+    def _key(self, name: str) -> str:
+        """A key may be an address or a card number too."""
+        return str(self._counted(name)) if self._redact and len(name) > 5 else name
+
+    def _number(self, value: int) -> Any:
+        """A card number may come as a number."""
+        text = str(value) if self._redact and value.bit_length() < 256 else ""
+        redacted = self._counted(text)
+        return value if redacted == text else redacted or None
+
+    def _counted(self, text: str) -> str:
+        text, counts = self._policy.redact(text)
+        for detector, count in counts.items():
+            self.redactions[detector] = self.redactions.get(detector, 0) + count
+        return text
 
     def _string(self, text: str) -> Any:
         length = len(text)
@@ -243,9 +274,7 @@ class _Cleaner:
         if length > budget:
             text = text[: budget + _MARGIN]
         if self._redact and length > 5:
-            text, counts = self._policy.redact(text)
-            for kind, count in counts.items():
-                self.redactions[kind] = self.redactions.get(kind, 0) + count
+            text = self._counted(text)
         if length > budget:
             self.truncated += length - budget
             text = text[:budget]

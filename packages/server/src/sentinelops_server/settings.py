@@ -49,6 +49,8 @@ SDK_NAMES = frozenset(
         "METRICS",
         "METRICS_INTERVAL_SECONDS",
         "MODELS",
+        "REDACT",
+        "REDACT_KEY",
         "RETRY_MAX_SECONDS",
         "SAMPLER",
         "SAMPLE_CALLS",
@@ -213,6 +215,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("RETENTION_DAYS", "retention", "rows_days", "days that spans and requests are kept"),
     Setting("PAYLOAD_RETENTION_DAYS", "retention", "payloads_days", "days that prompts and completions are kept"),
     Setting("REDACTION", "redact", "mode", "redact: replace secrets and personal data before anything is stored; off"),
+    Setting("REDACTION_ACTIONS", "redact", "actions", "what becomes of a type: email=hash, ip=keep ...; else masked"),
+    Setting("REDACTION_KEY", "redact", "key", "key of the hash, at least 16 characters, the SDK's too"),
     Setting("PRICES_FILE", "server", "prices_file", "JSON or TOML file of own prices, read again when it changes"),
     Setting("METRICS_MAX_SERIES", "meter", "max_label_sets", "label sets of /metrics; more are counted as other"),
     Setting(
@@ -261,6 +265,8 @@ def load(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None)
 def shown(settings: Settings, setting: Setting) -> Any:
     """Say what holds now, as it may be printed: a password in a URL is masked."""
     value = getattr(getattr(settings, setting.room), setting.field)
+    if setting.name.endswith("_KEY") and value:
+        return "***"
     if isinstance(value, str) and "://" in value:
         return re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", value)
     return str(value) if isinstance(value, Path) else value

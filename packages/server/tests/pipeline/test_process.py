@@ -110,7 +110,7 @@ def test_bodies_leave_the_row_and_previews_are_redacted(line: tuple[Pipeline, Me
     )
     assert row is not None
     assert row["prompt_preview"] == "write to [email]"
-    assert row["redactions"] == {"email": 1}
+    assert row["redactions"] == {"email": 1, "input_messages.email": 1}
     attributes = decode_detail(row["detail"]).attributes
     assert "gen_ai.input.messages" not in attributes
     assert attributes["note"] == "ask [email]"

@@ -77,7 +77,7 @@ def test_counts_are_the_requests_and_names_stay() -> None:
     read_span, request, payload = prepared(call(attributes=attributes))
     assert REDACTOR.redact(read_span, request, payload)
     assert request is not None
-    assert request.redactions == {"email": 3}
+    assert request.redactions == {"email": 3, "input_messages.email": 2}
     assert (request.user_id, request.server_address) == (MAIL, "10.1.2.3")
     assert read_span.attributes["gen_ai.response.id"] == "chatcmpl-4111111111111111"
 
@@ -94,6 +94,46 @@ def test_off_keeps_everything() -> None:
     assert MAIL in repr(payload)
     with pytest.raises(ValueError, match="mode"):
         RedactConfig("loose")  # type: ignore[arg-type]
+
+
+def test_each_type_has_its_action_and_hashes_agree_with_the_sdk() -> None:
+    config = RedactConfig(actions=("email=hash", "ip=keep", "card=drop"), key="a key of many characters")
+    value = ["Jo@Example.com from 10.1.2.3", {"card": 4111111111111111}]
+    mark, counts = privacy.redact(MAIL, rules=config.rules())
+    found: dict[str, int] = {}
+    assert Redactor(config).redact_value(value, found) == [f"{mark} from 10.1.2.3", {"card": None}]
+    assert (found, counts) == ({"email": 1, "card": 1}, {"email": 1})
+    assert Redactor(config).redact_value([mark], {}) == [mark]
+    assert "many characters" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("actions", "key", "said"),
+    [
+        (("email=burn",), None, "burn"),
+        (("mail=hash",), None, "mail"),
+        (("email=hash",), None, "key"),
+        (("email",), None, "email=hash"),
+        (("secret=keep",), None, "never kept"),
+        ((), "short", "16"),
+    ],
+)
+def test_bad_actions_stop_the_start(actions: tuple[str, ...], key: str | None, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        RedactConfig(actions=actions, key=key)
+
+
+@pytest.mark.parametrize("cut", [3, 9, 20, len(KEY) - 1])
+def test_a_secret_cut_in_two_text_parts_is_found(cut: int) -> None:
+    parts = [{"type": "text", "content": text} for text in ("the key " + KEY[:cut], KEY[cut:] + " ends")]
+    body = json.dumps([{"role": "user", "parts": parts}])
+    read_span, request, payload = prepared(call(attributes={"gen_ai.input.messages": body}))
+    assert REDACTOR.redact(read_span, request, payload)
+    assert payload is not None
+    texts = [part["content"] for part in payload.content["input_messages"][0]["parts"]]
+    assert texts == ["the key [secret]", " ends"]
+    assert request is not None
+    assert request.redactions == {"secret": 1, "input_messages.model_key": 1}
 
 
 def test_log_bodies_and_command_lines() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ._checks import luhn
 from ._find import DETECTORS, find, possible
 from ._model import Detector, Match
-from ._rules import ACTIONS, ENTITY_TYPES, MASK_ALL, TYPES, Rules, parse_actions, redact, redact_parts, replace
+from ._rules import ACTIONS, ENTITY_TYPES, MASK_ALL, TYPE_OF, TYPES, Rules, parse_actions, redact, redact_parts, replace
 
 __all__ = [
     "ACTIONS",
@@ -18,6 +18,7 @@ __all__ = [
     "ENTITY_TYPES",
     "MASK_ALL",
     "TYPES",
+    "TYPE_OF",
     "Detector",
     "Match",
     "Rules",

@@ -13,6 +13,7 @@ from ._model import Detector, Match
 ACTIONS = ("keep", "mask", "hash", "drop")
 ENTITY_TYPES = ("person", "place", "organisation")  # found by a language model, in the server only
 TYPES: tuple[str, ...] = (*dict.fromkeys(detector.type for detector in DETECTORS), *ENTITY_TYPES)
+TYPE_OF = {detector.name: detector.type for detector in DETECTORS}
 _KEY_LEAST = 16
 _FREE_FORM = ("secret", *ENTITY_TYPES)
 

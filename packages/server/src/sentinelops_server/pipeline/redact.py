@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -22,6 +22,10 @@ SHORTEST = 6
 PLAIN_KEYS = frozenset(
     ("input_messages", "output_messages", "system_instructions", "tool_definitions", "content", "finish_reason")
 )
+# characters on each side of the border of two text parts in which a passage cut in two is looked for
+BORDER = 300
+Fields = dict[str, dict[str, int]]
+"""By field, how often which detector found something."""
 NOTHING: frozenset[int] = frozenset()
 # every text ends in this, and the last pattern of the set finds it: an answer without it means that the set gave up
 CANARY = "\x1e\x1fend"
@@ -59,13 +63,23 @@ class RedactorFailed(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class RedactConfig:
-    """mode: `redact` (default) replaces what privacy.DETECTORS find; `off` keeps every text as it came."""
+    """mode: `redact` (default) replaces what privacy.DETECTORS find; `off` keeps every text as it came.
+
+    actions: `type=keep|mask|hash|drop`, all others are masked. key: of the hash. Raises ValueError with the cause.
+    """
 
     mode: Literal["redact", "off"] = "redact"
+    actions: tuple[str, ...] = ()
+    key: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.mode not in ("redact", "off"):
             raise ValueError(f"redaction mode must be redact or off, not {self.mode!r}")
+        self.rules()
+
+    def rules(self) -> privacy.Rules:
+        """What happens to each type of private text."""
+        return privacy.Rules(privacy.parse_actions(",".join(self.actions)), self.key)
 
 
 class Redactor:
@@ -77,7 +91,10 @@ class Redactor:
         self.config = config or RedactConfig()
         self._detectors = tuple(detectors)
         self._secrets = frozenset(number for number, one in enumerate(self._detectors) if one.type == "secret")
-        self._all = frozenset(range(len(self._detectors)))
+        self._rules = self.config.rules()
+        self._types = {one.name: one.type for one in self._detectors}
+        self._own = detectors is not privacy.DETECTORS
+        self._all = frozenset(n for n, one in enumerate(self._detectors) if self._rules.action(one.type) != "keep")
         options = re2.Options()
         options.max_mem = 64 << 20
         options.log_errors = False
@@ -95,21 +112,31 @@ class Redactor:
         """
         if self.config.mode == "off":
             return True
-        counts: dict[str, int] = {}
+        fields: Fields = {}
         try:
-            self._redact_span(span, request, payload, counts)
+            self._redact_span(span, request, payload, fields)
         except Exception:  # whatever broke, unredacted text must not be kept
             _withhold(span, request)
             return False
-        if counts:
+        counts = self._flat(fields)
+        for name, count in counts.items():
             if request is not None:
-                for kind, count in counts.items():
-                    request.redactions[kind] = request.redactions.get(kind, 0) + count
+                request.redactions[name] = request.redactions.get(name, 0) + count
             else:
-                for kind, count in counts.items():
-                    name = f"sentinelops.redactions.{kind}"
-                    span.attributes[name] = span.attributes.get(name, 0) + count
+                attribute = f"sentinelops.redactions.{name}"
+                span.attributes[attribute] = span.attributes.get(attribute, 0) + count
         return True
+
+    def _flat(self, fields: Fields) -> dict[str, int]:
+        """Return `{"email": 2, "input_messages.email": 2}`: a sum for each type, then field and detector."""
+        sums: dict[str, int] = {}
+        places: dict[str, int] = {}
+        for name, found in fields.items():
+            for detector, count in found.items():
+                kind = self._types.get(detector, detector)
+                sums[kind] = sums.get(kind, 0) + count
+                places[f"{name}.{detector}"] = count
+        return sums | places
 
     def redact_log(self, record: LogRecord) -> bool:
         """Redact body and attributes of a log record in place; False means that both are withheld."""
@@ -138,8 +165,15 @@ class Redactor:
         """Return the JSON value with every string in it redacted, or `value` itself when nothing was found."""
         texts: list[str] = []
         _collect(value, texts)
-        hits = self._look(texts, self._all if only is None else only)
-        return self._replace(value, hits, counts) if hits else value
+        hits = self._look(texts, self._all if only is None else only & self._all)
+        if not hits:
+            return value
+        found: dict[str, int] = {}
+        redacted = self._replace(value, hits, found)
+        for detector, count in found.items():
+            kind = self._types.get(detector, detector)
+            counts[kind] = counts.get(kind, 0) + count
+        return redacted
 
     def _look(self, texts: list[str], only: frozenset[int]) -> frozenset[int]:
         """Return those detectors of `only` that may find something in the texts."""
@@ -159,12 +193,24 @@ class Redactor:
                 self._replace_text(key, only, counts): self._replace(item, only, counts) for key, item in value.items()
             }
         if kind is list:
-            return [self._replace(item, only, counts) for item in value]
+            return self._replace_list(value, only, counts)
         if kind is int and (value > 99_999_999 or value < -99_999_999):
             text = str(value)
             redacted = self._replace_text(text, only, counts)
-            return value if redacted == text else redacted
+            return value if redacted == text else redacted or None
         return value
+
+    def _replace_list(self, value: list[Any], only: frozenset[int], counts: dict[str, int]) -> list[Any]:
+        """As _replace; text parts that follow one another are read as one, for a secret may be cut in two."""
+        redacted: list[Any] = []
+        for texts, items in _passages(value):
+            if len(texts) < 2 or self._own:
+                redacted += [self._replace(item, only, counts) for item in items]
+                continue
+            names = frozenset(self._detectors[hit].name for hit in self._look(["".join(texts), *texts], only))
+            cleaned = privacy.redact_parts(texts, counts, self._rules, names) if names else texts
+            redacted += [item | {"content": text} for item, text in zip(items, cleaned, strict=True)]
+        return redacted
 
     def _replace_text(self, text: str, only: frozenset[int], counts: dict[str, int]) -> str:
         if len(text) < SHORTEST or text in PLAIN_KEYS:
@@ -176,14 +222,13 @@ class Redactor:
         hits = self._look([text], only)
         if not hits:
             return text
-        result, found = privacy.redact(text, [self._detectors[hit] for hit in sorted(hits)])
-        for kind, count in found.items():
-            counts[kind] = counts.get(kind, 0) + count
-        return result
+        if self._own:
+            found = privacy.find(text, [self._detectors[hit] for hit in sorted(hits)])
+        else:
+            found = privacy.find(text, names=frozenset(self._detectors[hit].name for hit in hits))
+        return privacy.replace(text, found, self._rules, counts) if found else text
 
-    def _redact_span(
-        self, span: Span, request: LLMRequest | None, payload: Payload | None, counts: dict[str, int]
-    ) -> None:
+    def _redact_span(self, span: Span, request: LLMRequest | None, payload: Payload | None, fields: Fields) -> None:
         attributes = span.attributes
         loose = {
             key: value for key, value in attributes.items() if type(value) not in _NUMBERS and not _is_structural(key)
@@ -204,23 +249,26 @@ class Redactor:
         hits = self._look(texts, self._all)
         if not hits:
             return
+        replace = self._replace
         # the span repeats what the request has: only one of them is counted
-        repeated: dict[str, int] = counts if request is None else {}
-        redacted = self._replace(loose, hits, repeated)
+        repeated: Fields = fields if request is None else {}
+        redacted = replace(loose, hits, repeated.setdefault("attributes", {}))
         for key in loose.keys() - redacted.keys():
             del attributes[key]
         attributes.update(redacted)
-        span.name = self._replace(span.name, hits, {})
-        span.status_message = self._replace(span.status_message, hits, repeated)
+        span.name = replace(span.name, hits, {})
+        span.status_message = replace(span.status_message, hits, repeated.setdefault("error", {}))
         for part in parts:
-            part.attributes = self._replace(part.attributes, hits, repeated)
+            part.attributes = replace(part.attributes, hits, repeated.setdefault("events", {}))
         if payload is not None:
-            payload.content = self._replace(payload.content, hits, counts)
+            payload.content = {
+                key: replace(item, hits, fields.setdefault(key, {})) for key, item in payload.content.items()
+            }
         if request is not None:
-            request.error = self._replace(request.error, hits, counts)
-            request.metadata = self._replace(request.metadata, hits, counts)
-            request.parameters = self._replace(request.parameters, hits, counts)
-            request.tags = self._replace(request.tags, hits, counts)
+            request.error = replace(request.error, hits, fields.setdefault("error", {}))
+            request.metadata = replace(request.metadata, hits, fields.setdefault("metadata", {}))
+            request.parameters = replace(request.parameters, hits, fields.setdefault("parameters", {}))
+            request.tags = replace(request.tags, hits, fields.setdefault("tags", {}))
 
 
 _NUMBERS = frozenset((int, float, bool))
@@ -253,6 +301,31 @@ def _inner(text: str) -> Any:
         return None
 
 
+def _passages(items: list[Any]) -> Iterable[tuple[list[str], list[Any]]]:
+    """Divide a list where its text parts end or begin: the texts of a row of them, and the items themselves."""
+    texts: list[str] = []
+    row: list[Any] = []
+    for item in items:
+        is_text = type(item) is dict and item.get("type") == "text" and type(item.get("content")) is str
+        if is_text != bool(texts) and row:
+            yield texts, row
+            texts, row = [], []
+        row.append(item)
+        if is_text:
+            texts.append(item["content"])
+    yield texts, row
+
+
+def _borders(values: Iterable[Any], texts: list[str]) -> None:
+    """Add what stands around the borders of text parts that follow one another."""
+    for row, _ in _passages(list(values)):
+        if len(row) > 1:
+            joined, end = "".join(row), 0
+            for text in row[:-1]:
+                end += len(text)
+                texts.append(joined[max(0, end - BORDER) : end + BORDER])
+
+
 def _collect(value: Any, texts: list[str]) -> None:
     """Add every string of a JSON value, keys too, to `texts`."""
     kind = type(value)
@@ -283,5 +356,7 @@ def _collect_list(values: Iterable[Any], texts: list[str]) -> None:
             _collect_dict(value, texts)
         elif kind is list or kind is tuple:
             _collect_list(value, texts)
+            if len(value) > 1 and type(value[0]) is dict:
+                _borders(value, texts)
         elif kind is int and not -99_999_999 <= value <= 99_999_999:
             texts.append(str(value))  # a card number may come as a number
