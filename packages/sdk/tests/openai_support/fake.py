@@ -12,6 +12,7 @@ from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from openai_support import media
 from openai_support.answers import ANSWERS, ERRORS, STREAMS
 
 Span = dict[str, Any]
@@ -76,7 +77,7 @@ class _OpenAIHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
         json_body = "json" in (self.headers.get("content-type") or "")
-        self._answer(json.loads(raw) if json_body and raw else {})
+        self._answer(json.loads(raw) if json_body and raw else media.form(raw))
 
     def _answer(self, body: Any) -> None:
         path = self.path.partition("?")[0].removeprefix("/v1")
@@ -92,6 +93,8 @@ class _OpenAIHandler(BaseHTTPRequestHandler):
             self._send(status, error, headers)
         elif model == "hangs-up":
             self.close_connection = True
+        elif found := media.answer(path, body):
+            self._send_bytes(found[1], found[0], {})
         elif body.get("stream") or "stream=true" in self.path:
             self._stream(path, model)
         else:
@@ -111,9 +114,11 @@ class _OpenAIHandler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
 
     def _send(self, status: int, value: Any, extra: dict[str, str]) -> None:
-        body = json.dumps(value).encode()
+        self._send_bytes(json.dumps(value).encode(), "application/json", extra, status)
+
+    def _send_bytes(self, body: bytes, kind: str, extra: dict[str, str], status: int = 200) -> None:
         self._headers(status, extra)
-        self.send_header("content-type", "application/json")
+        self.send_header("content-type", kind)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -215,3 +215,36 @@ def test_a_wrong_override_is_named_and_the_old_ones_stay(prices: Any) -> None:
     with pytest.raises(ValueError, match="price override 7"):
         pricer.reload([{"id": 7, "provider": "openai", "model": "gpt-4o", "prices": prices}])
     assert priced(pricer).price_version == "override 1"
+
+
+@pytest.mark.parametrize(
+    ("fields", "cost", "unknown"),
+    [
+        ({"model": "tts-1", "operation": "speech", "usage_details": {"characters": 1000}}, "0.015", None),
+        ({"model": "whisper-1", "operation": "transcription", "usage_details": {"audio_seconds": 9.0}}, "0.0009", None),
+        ({"model": "dall-e-3", "operation": "image_generation", "usage_details": {"images": 1}}, None, "no_price"),
+        # a price by tokens only, and an answer that told no tokens
+        (
+            {"model": "gpt-4o-mini-tts", "operation": "speech", "usage_details": {"characters": 1000}},
+            None,
+            "unit_not_reported",
+        ),
+        ({"model": "whisper-1", "operation": "transcription"}, None, "no_usage"),
+    ],
+)
+def test_sound_and_pictures_by_their_own_units(fields: dict[str, Any], cost: str | None, unknown: str | None) -> None:
+    one = priced(prompt_tokens=None, completion_tokens=None, **fields)
+    assert one.estimated_cost == (None if cost is None else Decimal(cost))
+    assert one.cost_details.get("unknown") == unknown
+
+
+def test_pictures_by_an_own_price() -> None:
+    row = {"id": 1, "provider": "openai", "model": "dall-e-3", "prices": {"image": "0.04"}}
+    fields = {"model": "dall-e-3", "operation": "image_generation", "usage_details": {"images": 3}}
+    one = priced(Pricer([row]), prompt_tokens=None, completion_tokens=None, **fields)
+    assert one.estimated_cost == Decimal("0.12")
+    row["prices"] = {"characters": 15, "audio_hour": 0.36}
+    for usage, cost in (({"characters": 1000}, "0.015"), ({"audio_seconds": 1800.0}, "0.18")):
+        fields["usage_details"] = usage
+        one = priced(Pricer([row]), prompt_tokens=None, completion_tokens=None, **fields)
+        assert one.estimated_cost == Decimal(cost)

@@ -136,7 +136,7 @@ def _usage(request: LLMRequest, reading: Reading) -> None:
     total = usage.pop("total", None)
     read, write = usage.pop("cache_read", None), usage.pop("cache_write", None)
     reasoning = usage.pop("reasoning", None)
-    details: dict[str, int | float] = {name: count for name, count in usage.items() if count}
+    details: dict[str, int | float] = {name: count for name, count in usage.items() if count} | reading.units
     cached = (read or 0) + (write or 0)
     if prompt is not None and cached and (reading.exclusive_input or cached > prompt):
         details["reported_input"] = prompt

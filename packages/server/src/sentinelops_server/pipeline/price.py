@@ -36,6 +36,7 @@ DETAIL_KEYS = {
     "input_audio_seconds": "input_audio_seconds",
     "characters": "input_characters",
     "pages": "input_document_pages",
+    "images": "output_images",
 }
 # a class's name in cost_details
 CLASS_NAMES = {
@@ -86,6 +87,8 @@ class Pricer:
         leaves = rates.leaves(counts)
         if leaves is None:
             return self._unknown(request, "inconsistent_usage")
+        if not leaves and len(counts) > 2 and not counts["input_tokens"]:
+            return self._unknown(request, "unit_not_reported")  # pictures, say, where only tokens have a price
         details: dict[str, Any] = {}
         total = ZERO
         input_tokens = counts.get("input_tokens", 0)
@@ -142,8 +145,9 @@ class Pricer:
 def billed_counts(request: LLMRequest) -> dict[str, int | float] | None:
     """Return the counts of a request by genai-prices' usage keys; None when its usage is unknown."""
     prompt, completion = request.prompt_tokens, request.completion_tokens
-    if prompt is None and completion is None and not request.usage_details.keys() & DETAIL_KEYS.keys():
-        return None
+    if prompt is None and completion is None:
+        own = {key: count for name, key in DETAIL_KEYS.items() if (count := request.usage_details.get(name))}
+        return {"input_tokens": 0, "output_tokens": 0, **own} if own else None
     # half a usage is no price: a chat whose output is unknown would look too cheap
     if prompt is None or (completion is None and request.operation not in ("embeddings", "rerank")):
         return None

@@ -212,7 +212,12 @@ OVERRIDE_CLASSES: dict[str, tuple[str, dict[str, str]]] = {
     "image_input": ("input_image_tokens", {"direction": "input", "modality": "image"}),
     "image_output": ("output_image_tokens", {"direction": "output", "modality": "image"}),
     "request": ("requests", {"family": "requests"}),
+    "image": ("output_images", {"family": "images"}),
+    "characters": ("input_characters", {"family": "characters"}),
+    "audio_hour": ("audio_seconds", {"family": "audio"}),
 }
+# what a price is of, where not of a million
+PER = {"request": 1, "image": 1, "audio_hour": 3_600}
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,5 +279,5 @@ def _override_line(name: str, key: str, value: Any) -> tuple[Mapping[str, str], 
     if not price.is_finite() or price < 0:
         raise ValueError(f"{name}: {key} must not be negative, not {value!r}")
     usage_key, dimensions = OVERRIDE_CLASSES[key]
-    per = 1 if key == "request" else 1_000_000
+    per = PER.get(key, 1_000_000)
     return dimensions, Line(usage_key, price, per)

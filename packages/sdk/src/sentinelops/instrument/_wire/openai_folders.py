@@ -79,7 +79,9 @@ def _settled(value: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-class _Base:
+class Base:
+    """What the folders of this API share."""
+
     def __init__(self) -> None:
         self.error: dict[str, Any] | None = None
         self.finished = False
@@ -106,7 +108,7 @@ class _Base:
                 top[name] = value
 
 
-class ChatFolder(_Base):
+class ChatFolder(Base):
     """POST /chat/completions with stream: chunks with deltas, one usage at the end or in every chunk."""
 
     def __init__(self) -> None:
@@ -165,7 +167,7 @@ class ChatFolder(_Base):
         return {**self._top, "choices": choices}
 
 
-class CompletionFolder(_Base):
+class CompletionFolder(Base):
     """POST /completions with stream."""
 
     def __init__(self) -> None:
@@ -195,7 +197,7 @@ class CompletionFolder(_Base):
         return {**self._top, "choices": choices}
 
 
-class ResponsesFolder(_Base):
+class ResponsesFolder(Base):
     """POST /responses with stream, and GET of one: the last event holds everything; before it, the parts so far."""
 
     def __init__(self) -> None:

@@ -37,8 +37,10 @@ _OUTPUT_DETAILS = {
 _DETAILS = (
     ("prompt_tokens_details", _INPUT_DETAILS),
     ("input_tokens_details", _INPUT_DETAILS),
+    ("input_token_details", _INPUT_DETAILS),
     ("completion_tokens_details", _OUTPUT_DETAILS),
     ("output_tokens_details", _OUTPUT_DETAILS),
+    ("output_token_details", _OUTPUT_DETAILS),
 )
 _ZERO_TELLS = frozenset(
     (s.USAGE_INPUT_TOKENS, s.USAGE_OUTPUT_TOKENS, s.USAGE_CACHE_READ_TOKENS, s.USAGE_REASONING_TOKENS)

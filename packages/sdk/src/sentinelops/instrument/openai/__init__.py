@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._wire import openai as wire
+from .._wire import openai_media as media
 from .._wire.answer import Protocol
 from .._wire.exchange import Exchange, begin
 from .._wire.provider import endpoint_of
@@ -19,6 +20,13 @@ ROUTES: dict[str, tuple[str, Protocol]] = {
     "/responses/compact": ("chat", wire.RESPONSES),
     "/embeddings": ("embeddings", wire.EMBEDDINGS),
     "/completions": ("text_completion", wire.COMPLETIONS),
+    "/images/generations": ("image_generation", media.IMAGES),
+    "/images/edits": ("image_generation", media.IMAGES),
+    "/images/variations": ("image_generation", media.IMAGES),
+    "/audio/speech": ("speech", media.SPEECH),
+    "/audio/transcriptions": ("transcription", media.TRANSCRIPTIONS),
+    "/audio/translations": ("transcription", media.TRANSCRIPTIONS),
+    "/moderations": ("moderation", media.MODERATIONS),
 }
 
 

@@ -40,7 +40,8 @@ class Reading:
     """What a span says, in our words but not yet by our rules. None is unknown.
 
     `type` is a value of spans.type; `operation` is set when the span is a model call (else None). `usage` has the
-    counts by name: input, output, total, cache_read, cache_write, reasoning, and any further one. Times are seconds.
+    counts by name: input, output, total, cache_read, cache_write, reasoning, and any further one; `units` has what is counted
+    in fractions (audio_seconds). Times are seconds.
     `bodies` names the attributes whose content was taken into `content` and leaves the row. `metadata["reported_cost"]`
     is what the sender says the call cost, in dollars: shown, never our cost. `scores` are evaluations on the span.
     """
@@ -53,6 +54,7 @@ class Reading:
     response_id: str | None = None
     finish_reason: str | None = None
     usage: dict[str, int] = field(default_factory=dict)
+    units: dict[str, float] = field(default_factory=dict)
     exclusive_input: bool = False
     time_to_first_token: float | None = None
     inference_time: float | None = None

@@ -18,6 +18,7 @@ from ...analysis.messages import (
 from ...model import Span
 from .base import Reading, as_count, as_float, as_text, as_words, iso_after, milliseconds
 from .blobs import without_blobs
+from .operations import INFERENCE, OTHER_OPERATIONS, SPELLINGS, TYPES, WRAPPERS
 
 __all__ = ["GenAi", "Native"]
 
@@ -109,6 +110,9 @@ CONCEPTS: dict[str, tuple[str, ...]] = {
     "usage.image_cache_read": ("gen_ai.usage.image.cache_read.input_tokens",),
     "usage.text_input": ("gen_ai.usage.text.input_tokens",),
     "usage.text_output": ("gen_ai.usage.text.output_tokens",),
+    "usage.images": (semconv.USAGE_IMAGES,),
+    "usage.characters": (semconv.USAGE_CHARACTERS,),
+    "audio_seconds": (semconv.USAGE_AUDIO_SECONDS,),
     # bodies
     "body.input_messages": (semconv.INPUT_MESSAGES, "gen_ai.input_messages", "gen_ai.prompt"),
     "body.output_messages": (semconv.OUTPUT_MESSAGES, "gen_ai.output_messages", "gen_ai.completion"),
@@ -137,31 +141,6 @@ PARAMETERS = {
     semconv.OPENAI_API_TYPE: "api_type",
 }
 
-# operation -> spans.type; those of the first table are model calls
-INFERENCE = {
-    "chat": "llm",
-    "text_completion": "llm",
-    "generate_content": "llm",
-    "completion": "llm",
-    "responses": "llm",
-    "embeddings": "embedding",
-    "embedding": "embedding",
-    "rerank": "rerank",
-}
-OTHER_OPERATIONS = {
-    "execute_tool": "tool",
-    "invoke_agent": "agent",
-    "create_agent": "agent",
-    "plan": "agent",
-    "invoke_workflow": "chain",
-    "retrieval": "retrieval",
-    "fetch_response": "span",
-}
-SPELLINGS = {"completion": "text_completion", "embedding": "embeddings", "responses": "chat"}
-WRAPPERS = {"workflow": "chain", "task": "chain", "agent": "agent", "tool": "tool"}
-TYPES = frozenset(
-    ("llm", "embedding", "agent", "tool", "chain", "retrieval", "rerank", "guardrail", "evaluator", "memory", "span")
-)
 # a caller that stops reading is no failure of the provider
 CANCELLED_TYPES = frozenset({"GeneratorExit", "CancelledError", "KeyboardInterrupt", "AbortError"})
 
@@ -315,6 +294,8 @@ def _call(found: Mapping[str, Any], reading: Reading, span: Span) -> None:
         name = USAGE_NAMES.get(concept)
         if name is not None and (count := as_count(value)) is not None:
             usage[name] = count
+    if (seconds := as_float(found.get("audio_seconds"))) is not None and seconds >= 0:
+        reading.units["audio_seconds"] = seconds
     if "cache_write" not in usage and ("cache_write_5m" in usage or "cache_write_1h" in usage):
         usage["cache_write"] = usage.get("cache_write_5m", 0) + usage.get("cache_write_1h", 0)
     reading.exclusive_input = _is_exclusive(span, reading)
