@@ -121,7 +121,7 @@ def _error_attributes(record: CallRecord, answer: Answer) -> dict[str, Any]:
     out[s.HTTP_STATUS] = status
     if status in (401, 403):
         record.error = without_key(error)
-    code = getattr(error, "code", None) or getattr(error, "type", None)
+    code = getattr(error, "code", None) or getattr(error, "type", None) or _code_of(getattr(error, "body", None))
     out[s.ERROR_CODE] = str(code) if code else None
     response = getattr(error, "response", None)
     headers = getattr(response, "headers", None)
@@ -136,6 +136,12 @@ def _error_attributes(record: CallRecord, answer: Answer) -> dict[str, Any]:
     if answer.passage is not None and "httpx" in type(error).__module__:
         out[s.ERROR_TYPE] = "APITimeoutError" if "Timeout" in type(error).__name__ else "APIConnectionError"
     return out
+
+
+def _code_of(body: Any) -> Any:
+    """Find the provider's word in a body that the client kept whole: {"error": {"type": ...}}."""
+    error = body.get("error") if isinstance(body, Mapping) else None
+    return error.get("type") if isinstance(error, Mapping) else None
 
 
 _MASKED_KEY = re.compile(r"[\w.-]{0,64}[*\u2022]{2,256}[\w.-]{0,64}")

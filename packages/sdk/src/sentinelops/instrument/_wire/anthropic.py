@@ -98,14 +98,10 @@ def _describe_batch(record: CallRecord, answer: Answer, body: Mapping[str, Any])
 
 
 def _failure(record: CallRecord, out: dict[str, Any], body: Mapping[str, Any]) -> None:
-    """Give the provider's word for it, from the answer, or from the error that the client made of it."""
+    """Give the provider's word for it: an answer can come well and still say that the model failed."""
     error = body.get("error")
     if isinstance(error, MAPPINGS):
         fail(record, out, error.get("message"), error.get("type"))
-        return
-    code = get(getattr(record.error, "body", None), "error", "type")
-    if isinstance(code, str):
-        out[s.ERROR_CODE] = code
 
 
 # The first bytes that carry something the model wrote. Pings, message_start and empty deltas carry nothing.

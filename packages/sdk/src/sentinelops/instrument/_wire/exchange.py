@@ -23,13 +23,19 @@ _GONE = (GeneratorExit, CancelledError, KeyboardInterrupt, SystemExit)
 class Exchange:
     """From the client's request() to the end of its answer."""
 
-    __slots__ = ("_answer", "_call", "_watched", "ended")
+    __slots__ = ("_answer", "_call", "_watched", "ended", "note")
 
     def __init__(self, call: Call, answer: Answer) -> None:
         self._call = call
         self._answer = answer
         self._watched = False
         self.ended = False
+        self.note: Any = None  # what the hook that began it wants to remember
+
+    @property
+    def span_context(self) -> Any:
+        """Of our span, for what has to name it."""
+        return self._call.span.get_span_context()
 
     def arrived(self, response: Any, *, stream: bool, retries: int, is_async: bool) -> None:
         """Take the HTTP answer, which is good; its body may still be on its way."""

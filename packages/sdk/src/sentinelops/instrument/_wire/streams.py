@@ -6,9 +6,11 @@ else runs in the export thread, except that a very long stream is folded every F
 
 from __future__ import annotations
 
+import base64
 import codecs
 import json
 import re
+import struct
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -70,7 +72,7 @@ class Passage:
         self._pieces: list[bytes] = []
         self._size = 0
         self._rest = b""
-        self._values: Values | bool | None = None  # None: not known yet; False: server-sent events
+        self._values: Values | Frames | bool | None = None  # None: not known yet; False: server-sent events
 
     @property
     def held_bytes(self) -> int:
@@ -108,7 +110,7 @@ class Passage:
         assert self.folder is not None
         data = self._rest + more
         if self._values is None and (begun := data.lstrip()[:1]):
-            self._values = Values() if begun in b"{[" else False
+            self._values = Values() if begun in b"{[" else Frames() if begun == b"\0" else False
         if self._values:
             self._rest = b""
             for value in self._values.feed(data):  # type: ignore[union-attr]
@@ -187,6 +189,44 @@ class Values:
             if isinstance(value, dict):
                 yield value
         self._rest = text[position:]
+
+
+class Frames:
+    """AWS event stream frames, each with a JSON object in base64 (Bedrock's InvokeModelWithResponseStream)."""
+
+    __slots__ = ("_rest",)
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, more: bytes) -> Iterator[dict[str, Any]]:
+        """Objects inside the frames that are complete; an exception frame as an error event."""
+        data = self._rest + more
+        position = 0
+        while len(data) - position >= _FRAME_MIN:
+            size, headers = struct.unpack_from(">II", data, position)
+            if size < _FRAME_MIN or len(data) - position < size:
+                break
+            head = data[position + 12 : position + 12 + headers]
+            value = loads_or_none(data[position + 12 + headers : position + size - 4])
+            position += size
+            if isinstance(value, dict):
+                yield from _unframed(head, value)
+        self._rest = data[position:]
+
+
+_FRAME_MIN = 16  # two sizes, a checksum of them, and one of it all
+_EXCEPTION = re.compile(rb":exception-type\x07..([A-Za-z]+)", re.DOTALL)
+
+
+def _unframed(head: bytes, value: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    failed = _EXCEPTION.search(head)
+    if failed:
+        yield {"type": "error", "error": {"type": failed[1].decode(), "message": value.get("message")}}
+    elif isinstance(value.get("bytes"), str):
+        event = loads_or_none(base64.b64decode(value["bytes"]))
+        if isinstance(event, dict):
+            yield event
 
 
 _DECODER = json.JSONDecoder()

@@ -1,0 +1,86 @@
+"""Watches the `anthropic` client, majors 0 (from 0.40) to 2: every client class (plain, Bedrock, Vertex, Foundry)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .._wire import anthropic as wire
+from .._wire.answer import Protocol
+from .._wire.exchange import Exchange, begin
+from .._wire.provider import UNKNOWN, Endpoint, endpoint_of
+from .._wire.stainless import Hooks, body_of
+from ._native import Native
+
+__all__ = ["instrument", "uninstrument"]
+
+# path of the POST -> (operation, protocol). Everything else passes untouched and unseen.
+ROUTES: dict[str, tuple[str, Protocol]] = {
+    "/v1/messages": ("chat", wire.MESSAGES),
+    "/v1/complete": ("text_completion", wire.COMPLETIONS),
+    "/v1/messages/count_tokens": ("count_tokens", wire.COUNT_TOKENS),
+    "/v1/messages/batches": ("create_batch", wire.BATCHES),
+}
+_BY_CLASS = {
+    "AnthropicBedrock": "aws.bedrock",
+    "AnthropicBedrockMantle": "aws.bedrock",
+    "AnthropicAWS": "aws.bedrock",
+    "AnthropicVertex": "gcp.vertex_ai",
+    "AnthropicGoogleCloud": "gcp.vertex_ai",
+    "AnthropicFoundry": "azure.ai.inference",
+}
+
+
+def route_of(options: Any) -> tuple[str, Protocol] | None:
+    """Operation and protocol of a request that we describe; None for all others."""
+    if options.method not in ("post", "POST"):
+        return None
+    return ROUTES.get(str(options.url).partition("?")[0])
+
+
+def _endpoint(client: Any) -> Endpoint:
+    """Who answers: by the kind of the client, else by host, else Anthropic or a gateway to it."""
+    endpoint = endpoint_of(client)
+    for kind in type(client).__mro__:
+        provider = _BY_CLASS.get(kind.__name__.removeprefix("Async"))
+        if provider is not None:
+            return Endpoint(provider, endpoint.host, endpoint.port)
+    if endpoint.provider == UNKNOWN:
+        return Endpoint("anthropic", endpoint.host, endpoint.port)
+    return endpoint
+
+
+def _request(options: Any) -> Mapping[str, Any]:
+    """Give the body, with the betas that the client moved into a header."""
+    body = body_of(options)
+    headers = options.headers
+    betas = headers.get("anthropic-beta") if isinstance(headers, Mapping) else None
+    return {**body, "betas": betas.split(",")} if isinstance(betas, str) and betas else body
+
+
+def _begin(client: Any, options: Any, streaming: bool) -> Exchange | None:
+    route = route_of(options)
+    if route is None:
+        return None
+    exchange = begin(*route, _endpoint(client), _request(options), streaming=streaming)
+    if exchange is not None:
+        exchange.note = _native.asked(client)
+    return exchange
+
+
+_hooks = Hooks("anthropic", _begin)
+_native = Native()
+
+
+def instrument() -> bool:
+    """Put our wrappers around the client's functions; True when calls are watched."""
+    if not _hooks.instrument():
+        return False
+    _native.replace()
+    return True
+
+
+def uninstrument() -> bool:
+    """Take the wrappers off; the client makes its own spans again."""
+    _native.restore()
+    return _hooks.uninstrument()

@@ -1,0 +1,153 @@
+"""A provider that speaks the Anthropic wire format over real HTTP, at its own address, Bedrock's and Vertex's."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import struct
+import threading
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from openai_support.fake import Running
+
+USAGE = {
+    "input_tokens": 10, "cache_read_input_tokens": 60, "cache_creation_input_tokens": 30,
+    "cache_creation": {"ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 10},
+    "output_tokens": 20, "service_tier": "standard",
+}  # fmt: skip
+HELLO = [{"type": "text", "text": "Hello there"}]
+CONTENT: dict[str, list[dict[str, Any]]] = {"json": [{"type": "text", "text": '{"city": "Oslo"}'}]}
+ERRORS = {
+    "limited": (429, "rate_limit_error"), "busy": (529, "overloaded_error"), "wrong-key": (401, "authentication_error"),
+    "bad": (400, "invalid_request_error"),
+}  # fmt: skip
+
+
+def message(model: str) -> dict[str, Any]:
+    """The whole answer of a model."""
+    return {
+        "id": "msg_1", "type": "message", "role": "assistant", "model": model, "content": CONTENT.get(model, HELLO),
+        "stop_reason": "end_turn", "stop_sequence": None, "usage": USAGE,
+    }  # fmt: skip
+
+
+def events(model: str) -> list[dict[str, Any] | None]:
+    """The same as a stream; None: the line goes dead."""
+    whole = message(model)
+    start = {**whole, "content": [], "stop_reason": None, "usage": {**USAGE, "output_tokens": 1}}
+    out: list[dict[str, Any] | None] = [{"type": "message_start", "message": start}]
+    for index, block in enumerate(whole["content"]):
+        text = block["text"]
+        out.append({"type": "content_block_start", "index": index, "content_block": {"type": "text", "text": ""}})
+        out.append({"type": "ping"})
+        for piece in (text[:5], text[5:]):
+            delta = {"type": "text_delta", "text": piece}
+            out.append({"type": "content_block_delta", "index": index, "delta": delta})
+        out.append({"type": "content_block_stop", "index": index})
+    if model == "breaks":
+        return [*out[:5], None]
+    if model == "overloads":
+        return [*out[:5], {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}]
+    delta = {"stop_reason": "end_turn", "stop_sequence": None}
+    out.append({"type": "message_delta", "delta": delta, "usage": {"output_tokens": 20}})
+    out.append({"type": "message_stop"})
+    return out
+
+
+def frame(event: dict[str, Any]) -> bytes:
+    """One event in the framing of Bedrock."""
+    payload = json.dumps({"bytes": base64.b64encode(json.dumps(event).encode()).decode()}).encode()
+    named = {":event-type": "chunk", ":content-type": "application/json", ":message-type": "event"}
+    head = b"".join(
+        bytes((len(name),)) + name.encode() + b"\x07" + struct.pack(">H", len(value)) + value.encode()
+        for name, value in named.items()
+    )
+    prelude = struct.pack(">II", 16 + len(head) + len(payload), len(head))
+    data = prelude + struct.pack(">I", binascii.crc32(prelude)) + head + payload
+    return data + struct.pack(">I", binascii.crc32(data))
+
+
+class FakeAnthropic(Running):
+    """`model` chooses the answer. requests: what came, as (method, path, headers, body)."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, str, dict[str, str], Any]] = []
+        self.failures_before_success = 0
+        self.hold = threading.Event()  # a stream called "held" stops after its fifth event until this is set
+        super().__init__(_Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+    @property
+    def fake(self) -> FakeAnthropic:
+        return self.server.owner  # type: ignore[attr-defined,no-any-return]
+
+    def do_GET(self) -> None:
+        self._send(200, {"data": [], "has_more": False, "first_id": None, "last_id": None})
+
+    def do_POST(self) -> None:
+        raw = self.rfile.read(int(self.headers.get("content-length") or 0))
+        body = json.loads(raw) if raw else {}
+        path = self.path.partition("?")[0]
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.fake.requests.append((self.command, path, headers, body))
+        model = body.get("model") or "plain"
+        if self.fake.failures_before_success > 0:
+            self.fake.failures_before_success -= 1
+            self._fail(529, "overloaded_error")
+        elif model in ERRORS:
+            self._fail(*ERRORS[model])
+        elif path.endswith("/count_tokens"):
+            self._send(200, {"input_tokens": 77})
+        elif path.endswith("/batches"):
+            self._send(200, {"id": "batch_1", "type": "message_batch", "processing_status": "in_progress"})
+        elif path.endswith("/complete"):
+            self._send(200, {"id": "c_1", "type": "completion", "completion": " Hello", "stop_reason": "stop_sequence",
+                             "model": model})  # fmt: skip
+        elif path.endswith(("-response-stream", ":streamRawPredict")) or body.get("stream"):
+            self._stream(model, framed=path.endswith("-response-stream"))
+        else:
+            self._send(200, message(model))
+
+    def _fail(self, status: int, kind: str) -> None:
+        self._send(status, {"type": "error", "error": {"type": kind, "message": "no"}}, {"retry-after-ms": "1"})
+
+    def _head(self, status: int, kind: str, extra: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {"request-id": "req_abc", "content-type": kind, **extra}.items():
+            self.send_header(name, value)
+
+    def _send(self, status: int, value: Any, extra: dict[str, str] | None = None) -> None:
+        body = json.dumps(value).encode()
+        self._head(status, "application/json", {"content-length": str(len(body)), **(extra or {})})
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _stream(self, model: str, *, framed: bool) -> None:
+        kind = "application/vnd.amazon.eventstream" if framed else "text/event-stream; charset=utf-8"
+        self._head(200, kind, {"transfer-encoding": "chunked"})
+        self.end_headers()
+        for number, event in enumerate(events(model)):
+            if event is None:
+                self.close_connection = True
+                self.connection.close()
+                return
+            if model == "held" and number == 5:
+                self.fake.hold.wait(20)
+            data = frame(event) if framed else f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+            self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+            self.wfile.flush()
+        self.wfile.write(b"0\r\n\r\n")
+        self.wfile.flush()
