@@ -117,8 +117,9 @@ def anthropic(objects: list[dict[str, Any]], status: int) -> Truth:
         usage.get(name) for name in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
     )
     total = None if plain is None else plain + (read or 0) + (write or 0)
+    thought = (usage.get("output_tokens_details") or {}).get("thinking_tokens")
     return Truth(
-        head.get("model"), head.get("id"), total, usage.get("output_tokens"), read, write, None,
+        head.get("model"), head.get("id"), total, usage.get("output_tokens"), read, write, thought,
         (reason,) if reason else None, status,
     )  # fmt: skip
 
