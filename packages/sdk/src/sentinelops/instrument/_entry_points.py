@@ -61,7 +61,8 @@ def instrument() -> tuple[str, ...]:
             taken |= libraries
             if not getattr(instrumentor, "is_instrumented_by_opentelemetry", False):
                 _turn_on(instrumentor)
-                _on[name] = instrumentor
+                if getattr(instrumentor, "is_instrumented_by_opentelemetry", True):  # it may decline a version
+                    _on[name] = instrumentor
         except Exception as error:  # somebody else's code: whatever it raises
             warn_once(
                 f"entry_point.{name}",

@@ -49,7 +49,7 @@ def _describe(record: CallRecord, answer: Answer, body: Mapping[str, Any]) -> di
     prompt = request.get("prompt")
     if prompt is None:
         prompt = request.get("input_prefix")
-    out[s.INPUT_MESSAGES] = texts(f"[{len(prompt)} tokens]" if _numbers(prompt) else prompt)
+    out[s.INPUT_MESSAGES] = texts(_counted(prompt))
     kind = body.get("stop_type")
     text = body.get("content")
     reason = _REASONS.get(kind) if isinstance(kind, str) else None
@@ -57,8 +57,11 @@ def _describe(record: CallRecord, answer: Answer, body: Mapping[str, Any]) -> di
     return out
 
 
-def _numbers(prompt: Any) -> bool:
-    return isinstance(prompt, list) and bool(prompt) and isinstance(prompt[0], int)
+def _counted(prompt: Any) -> Any:
+    """Of a list of token numbers only how many there are."""
+    if isinstance(prompt, list) and prompt and isinstance(prompt[0], int):
+        return f"[{len(prompt)} tokens]"
+    return prompt
 
 
 class LlamaCppFolder:

@@ -8,7 +8,7 @@ from typing import Any
 from opentelemetry import trace
 
 from ... import _ambient, _runtime, semconv
-from ..._call import CallRecord, inner, start_call
+from ..._call import Call, CallRecord, inner, start_call
 from ..._guard import swallow
 from .._wire import answer as wire
 from .._wire import watch
@@ -16,7 +16,7 @@ from .._wire.answer import Answer
 from .._wire.attributes import fail
 from .._wire.exchange import Exchange
 from .._wire.hosts import Hosts
-from .._wire.provider import Endpoint
+from .._wire.provider import UNKNOWN, Endpoint
 from .._wire.streams import Passage, loads_or_none
 from ._routes import Route, may_be, route_of
 
@@ -31,6 +31,10 @@ class HttpExchange(Exchange):
     """From the request to the end of its answer, for clients that know nothing of models."""
 
     __slots__ = ("_streaming",)
+
+    def __init__(self, call: Call, answer: Answer, *, streaming: bool) -> None:
+        super().__init__(call, answer)
+        self._streaming = streaming
 
     def answered(self, status: int, headers: Any) -> None:
         """Take the head of the answer."""
@@ -142,9 +146,7 @@ def _start(endpoint: Endpoint, route: Route, body: Mapping[str, Any]) -> HttpExc
         return None
     answer = Answer(route.protocol)
     answer.user_known = semconv.USER_ID in (_ambient.attributes() or ())
-    exchange = HttpExchange(call, answer)
-    exchange._streaming = route.streaming  # noqa: SLF001 - one module
-    return exchange
+    return HttpExchange(call, answer, streaming=route.streaming)
 
 
 _BY_PROTOCOL = {"ollama": "ollama", "tgi": "tgi", "llama": "llama_cpp", "cohere": "cohere", "mistral": "mistral_ai",
@@ -153,8 +155,8 @@ _BY_PROTOCOL = {"ollama": "ollama", "tgi": "tgi", "llama": "llama_cpp", "cohere"
 
 def _provider(known: str, route: Route) -> str:
     """Who is behind an address of the user's own: the format says it, where only one speaks it."""
-    if known != "openai_compatible":
-        return known
+    if route.provider or known != UNKNOWN:
+        return route.provider or known
     return _BY_PROTOCOL.get(route.protocol.name.partition("_")[0], known)
 
 

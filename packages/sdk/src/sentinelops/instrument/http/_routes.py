@@ -13,12 +13,13 @@ Body = Mapping[str, Any]
 
 
 class Route(NamedTuple):
-    """A recognised request. model: what is asked for; streaming: as a stream."""
+    """A recognised request. model: what is asked for; streaming: as a stream; provider: where the format says it."""
 
     operation: str
     protocol: Protocol
     model: str | None
     streaming: bool
+    provider: str | None = None
 
 
 class _Known(NamedTuple):
@@ -79,7 +80,7 @@ def route_of(path: str, body: Body, described: tuple[Any, ...]) -> Route | None:
     """Operation, protocol, model and whether it streams; None for what is no model call."""
     for one in described:
         if one.matches(path):
-            return Route(one.operation, one.protocol, one.model_of(body), one.streaming(body))
+            return Route(one.operation, one.protocol, one.model_of(body), one.streaming(body), one.provider)
     for known in _KNOWN:
         found = known.path.search(path)
         if found and any(name in body for name in known.needs) and not any(name in body for name in known.lacks):
