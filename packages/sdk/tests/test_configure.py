@@ -50,7 +50,7 @@ def test_every_option_variable_and_public_name_is_documented() -> None:
         for option, (variable, _) in VARIABLES.items()
         if f"| `{option}` | `{variable}`" not in text
     ]
-    missing += [v for choices in _config._STANDARD.values() for v, _ in choices if f"`{v}`" not in text]
+    missing += [v for choices in _config.STANDARD.values() for v, _ in choices if f"`{v}`" not in text]
     assert missing == []
 
 
