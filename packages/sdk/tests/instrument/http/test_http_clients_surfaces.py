@@ -309,3 +309,12 @@ def test_another_host_costs_next_to_nothing(watched: Any) -> None:
     assert _started(request) is None
     best = min(timeit.repeat(lambda: _started(request), number=2_000, repeat=5)) / 2_000
     assert best < 20e-6, f"{best * 1e6:.1f} us"
+
+
+def test_a_key_that_is_echoed_is_not_kept(fake: Any, watched: Any) -> None:
+    fake.says(
+        "/v1/chat/completions", {"error": {"message": "wrong key: sk-proj-****WXYZ", "code": "invalid_api_key"}}, 401
+    )
+    httpx.post(fake.url + "/v1/chat/completions", json={"model": "m", "messages": []})
+    (span,) = watched.spans()
+    assert "WXYZ" not in json.dumps(span)

@@ -195,7 +195,7 @@ def test_wrapped_again_by_another_ours_lets_pass(
 
 
 def test_unknown_names_are_said() -> None:
-    with pytest.raises(ValueError, match="no instrumentation called 'oepnai'; there are: openai"):
+    with pytest.raises(ValueError, match="no instrumentation called 'oepnai'; there are: .*openai"):
         instrument("oepnai")
 
 
