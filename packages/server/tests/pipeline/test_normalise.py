@@ -396,17 +396,3 @@ def test_cut_attributes_are_noted() -> None:
 def test_times_are_of_the_span() -> None:
     request = read_call()
     assert (request.timestamp_ns, request.duration) == (NOW_NS - 2_000_000_000, 2.0)
-
-
-def test_sound_and_pictures_are_calls_with_units_of_their_own() -> None:
-    attributes = {
-        "gen_ai.request.model": "m",
-        "gen_ai.operation.name": "transcription",
-        "sentinelops.usage.audio_seconds": 8.47,
-    }
-    one = read(span(attributes=attributes))[1]
-    assert one is not None and one.usage_details == {"audio_seconds": 8.47} and one.prompt_tokens is None
-    attributes = {"gen_ai.operation.name": "image_generation", "sentinelops.usage.images": 2}
-    assert (read(span(attributes=attributes))[1] or one).usage_details == {"images": 2}
-    checked, request, _ = read(span(attributes={"gen_ai.operation.name": "moderation"}))
-    assert (checked.type, request) == ("guardrail", None)

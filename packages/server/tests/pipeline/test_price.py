@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from genai_prices import Usage, calc_price
 from genai_prices.data_snapshot import get_snapshot
+from otlp_bytes import batch, span
 from sentinelops_server.analysis.cost import expand_cost
-from sentinelops_server.model import LLMRequest
+from sentinelops_server.model import LLMRequest, Span
+from sentinelops_server.pipeline.normalise import normalise
+from sentinelops_server.pipeline.otlp import decode
 from sentinelops_server.pipeline.price import Pricer
 
 WHEN = datetime(2026, 11, 18, 12, tzinfo=UTC)
@@ -248,3 +251,22 @@ def test_pictures_by_an_own_price() -> None:
         fields["usage_details"] = usage
         one = priced(Pricer([row]), prompt_tokens=None, completion_tokens=None, **fields)
         assert one.estimated_cost == Decimal(cost)
+
+
+def read(attributes: dict[str, Any]) -> tuple[Span, LLMRequest | None]:
+    (one,) = decode(batch([span(attributes=attributes)])).spans
+    return one, normalise(one)[0]
+
+
+def test_sound_and_pictures_are_calls_with_units_of_their_own() -> None:
+    attributes = {
+        "gen_ai.request.model": "m",
+        "gen_ai.operation.name": "transcription",
+        "sentinelops.usage.audio_seconds": 8.47,
+    }
+    one = read(attributes)[1]
+    assert one is not None and one.usage_details == {"audio_seconds": 8.47} and one.prompt_tokens is None
+    attributes = {"gen_ai.operation.name": "image_generation", "sentinelops.usage.images": 2}
+    assert (read(attributes)[1] or one).usage_details == {"images": 2}
+    checked, request = read({"gen_ai.operation.name": "moderation"})
+    assert (checked.type, request) == ("guardrail", None)

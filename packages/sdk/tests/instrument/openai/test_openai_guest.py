@@ -280,8 +280,7 @@ def test_azure_calls_are_seen(provider: FakeOpenAI, spans: Spans) -> None:
 
 def test_other_endpoints_pass_untouched(client: openai.OpenAI, spans: Spans) -> None:
     client.models.list()
-    client.moderations.create(input="Hi", model="m")
-    client.images.generate(prompt="cat", model="m")
+    client.files.list()
     client.responses.input_tokens.count(model="m", input="Hi")
     client.chat.completions.list()
     client.responses.input_items.list("resp_1")
