@@ -13,6 +13,9 @@ HASH := $(shell $(PYTHON) -c 'import hashlib,sys; print(hashlib.sha256(b"".join(
 RUN_STAMP := $(VENV)/.run-$(HASH)
 DEV_STAMP := $(VENV)/.dev-$(HASH)
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q install -c constraints.txt
+# `make demo FRAMEWORK=langgraph` (or llamaindex, haystack) runs an example on that framework beside the demo's own applications
+FRAMEWORK ?=
+APP := $(if $(FRAMEWORK),--app "$(CURDIR)/.venv-$(FRAMEWORK)/bin/python $(wildcard examples/$(FRAMEWORK)_*.py)")
 # `make test ARGS="-k ledger"` and `make demo ARGS="--history 7d"` pass words on
 ARGS ?=
 
@@ -42,8 +45,14 @@ install: $(RUN_STAMP)  ## install both packages into .venv
 
 dev: $(DEV_STAMP)  ## install what checks and tests need as well
 
-demo: $(RUN_STAMP)  ## run the server, a real model and an application that calls it, until Ctrl-C
-	@$(BIN)/sentinelops demo $(ARGS)
+.venv-%/.done: examples/requirements-%.txt packages/sdk/pyproject.toml
+	@echo "==> a virtual environment with $* in .venv-$* (about a minute the first time)"
+	@$(PYTHON) -m venv .venv-$*
+	@.venv-$*/bin/python -m pip --disable-pip-version-check -q install -r $< -e packages/sdk
+	@touch $@
+
+demo: $(RUN_STAMP) $(if $(FRAMEWORK),.venv-$(FRAMEWORK)/.done)  ## run the server, a real model and an application that calls it, until Ctrl-C
+	@$(BIN)/sentinelops demo $(APP) $(ARGS)
 
 up: $(RUN_STAMP)  ## run the server alone
 	@$(BIN)/sentinelops up $(ARGS)
@@ -66,5 +75,5 @@ services:  ## install the outside programs some tests talk to (needs root on Deb
 	@bash .ci/services
 
 clean:  ## remove what was built; data of the server is not touched
-	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis .coverage*
+	@rm -rf $(VENV) .venv-* build dist .mypy_cache .ruff_cache .import_linter_cache .grimp_cache .hypothesis .coverage*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

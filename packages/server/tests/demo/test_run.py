@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +14,7 @@ import psutil
 import pytest
 from demo.door import Door
 from sentinelops_server.demo import run
-from sentinelops_server.demo.run import DemoOptions, parse_days, run_demo
+from sentinelops_server.demo.run import AppFailed, DemoOptions, parse_days, run_demo
 from serving import wait_for
 
 
@@ -99,3 +102,36 @@ def test_what_is_no_length_of_time_is_refused(text):
 def test_impossible_options_are_refused(options, change):
     with pytest.raises(ValueError, match="more than 0"):
         replace(options, **change)
+
+
+TELLS = """
+import json, os, sys
+names = ("SENTINELOPS_ENDPOINT", "SENTINELOPS_API_KEY", "OPENAI_BASE_URL", "EMBEDDINGS_BASE_URL", "OPENAI_MODEL")
+with open(sys.argv[1], "w") as file:
+    json.dump({name: os.environ[name] for name in names}, file)
+"""
+
+
+def test_a_further_application_is_told_where_server_and_model_are(options, tmp_path):
+    told, stop = tmp_path / "told.json", threading.Event()
+    (tmp_path / "app.py").write_text(TELLS)
+    command = shlex.join([sys.executable, str(tmp_path / "app.py"), str(told)])
+    running = threading.Thread(target=run_demo, args=(replace(options, apps=(command,)), stop, lambda _: None))
+    running.start()
+    known = wait_for(lambda: told.exists() and told.read_text(), bool, 90, "the application has written")
+    stop.set()
+    running.join(30)
+    assert not running.is_alive()
+    known = json.loads(known)
+    assert known["SENTINELOPS_ENDPOINT"] == options.endpoint
+    assert known["SENTINELOPS_API_KEY"] == "k-1"
+    assert known["OPENAI_BASE_URL"].endswith("/v1") and known["EMBEDDINGS_BASE_URL"].endswith("/v1")
+    assert known["OPENAI_MODEL"] == "smollm2-135m-instruct"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"), [("/no/such/program", "cannot be started"), ("sh -c 'exit 3'", "ended early with status 3")]
+)
+def test_a_further_application_that_fails_is_named(options, command, said):
+    with pytest.raises(AppFailed, match=said):
+        run_demo(replace(options, apps=(command,)), threading.Event(), lambda _: None)

@@ -154,6 +154,10 @@ def demo(  # noqa: PLR0913, PLR0917 - an option each
     seconds: Annotated[
         float | None, typer.Option("--for", metavar="SECONDS", min=0.1, help="End by itself after so many seconds.")
     ] = None,
+    app: Annotated[
+        list[str] | None,
+        typer.Option("--app", metavar="COMMAND", help="Also run this application, against the demo's model."),
+    ] = None,
     ready_file: ReadyFile = None,
 ) -> None:
     """Run the server, a small real model on this machine, and applications that call it, until stopped.
@@ -165,10 +169,12 @@ def demo(  # noqa: PLR0913, PLR0917 - an option each
       sentinelops demo --history 7d
 
       sentinelops demo --for 60 --data-dir ./data
+
+      sentinelops demo --app "python examples/langgraph_returns.py"
     """
     _forget(ready_file)
     from sentinelops_server.demo.model import ModelMissing, ModelServer
-    from sentinelops_server.demo.run import DemoOptions, parse_days, run_demo
+    from sentinelops_server.demo.run import AppFailed, DemoOptions, parse_days, run_demo
 
     try:
         days = parse_days(history) if history else None
@@ -182,8 +188,11 @@ def demo(  # noqa: PLR0913, PLR0917 - an option each
 
     def work(server: Server, stop: threading.Event) -> None:
         assert server.addresses is not None and server.keys is not None
-        options = DemoOptions(server.addresses.otlp_http, server.keys.ingest_key, history_days=days, seconds=seconds)
-        run_demo(options, stop, say, model=model)
+        options = DemoOptions(server.addresses.otlp_http, server.keys.ingest_key, days, seconds, apps=tuple(app or ()))
+        try:
+            run_demo(options, stop, say, model=model)
+        except AppFailed as error:
+            raise Failure(str(error), "run it alone, or look at what it printed above") from error
         stop.set()  # its time may be over before anybody says so
 
     try:

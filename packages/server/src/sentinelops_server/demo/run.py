@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sentinelops_server.demo.model import ModelAddresses, ModelServer, weights
 
-__all__ = ["DemoOptions", "parse_days", "run_demo"]
+__all__ = ["AppFailed", "DemoOptions", "parse_days", "run_demo"]
 
 APPLICATIONS = ("support", "mail")
 
@@ -31,6 +32,7 @@ class DemoOptions:
     history_days: float | None = None  # also send this many days of simulated past, once
     seconds: float | None = None  # end after so long; None: when told to
     load: float = 0.7  # share of its one core that the model may be busy, 0 < load <= 1
+    apps: tuple[str, ...] = ()  # command lines of further applications, told of server and model by their environment
 
     def __post_init__(self) -> None:
         if not 0 < self.load <= 1:
@@ -72,9 +74,12 @@ def run_demo(
         for name in APPLICATIONS:
             children.append(_start(name, options, addresses))
         say("two applications are calling it: support-desk (production) and mail-summaries (staging)")
+        for command in options.apps:
+            children.append(_start_app(command, options, addresses))
+            say(f"and so is: {command}")
         if options.history_days and not stop.is_set():
             _history(options, say, on_history)
-        _wait(children, stop, deadline)
+        _wait(children, (*APPLICATIONS, *options.apps), stop, deadline)
     finally:
         _end(children)
         model.stop()
@@ -101,11 +106,37 @@ def _start(name: str, options: DemoOptions, addresses: ModelAddresses) -> subpro
     return subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, start_new_session=True)
 
 
-def _wait(children: list[subprocess.Popen[bytes]], stop: threading.Event, deadline: float | None) -> None:
+def _start_app(command: str, options: DemoOptions, addresses: ModelAddresses) -> subprocess.Popen[bytes]:
+    """Start somebody's own application; the OpenAI client finds the model by these variables, the SDK the server."""
+    environment = {
+        **os.environ,
+        "SENTINELOPS_ENDPOINT": options.endpoint,
+        "SENTINELOPS_API_KEY": options.key,
+        "OPENAI_BASE_URL": addresses.chat,
+        "EMBEDDINGS_BASE_URL": addresses.embeddings,
+        "OPENAI_MODEL": addresses.model,
+        "OPENAI_API_KEY": "not-needed",
+    }
+    try:
+        words = shlex.split(command)
+        return subprocess.Popen(words, stdin=subprocess.PIPE, env=environment, start_new_session=True)
+    except (ValueError, IndexError, OSError) as error:
+        raise AppFailed(f"{command!r} cannot be started: {error}") from None
+
+
+class AppFailed(RuntimeError):
+    """A further application does not start, or fails; what it printed says why."""
+
+
+def _wait(
+    children: list[subprocess.Popen[bytes]], names: Sequence[str], stop: threading.Event, deadline: float | None
+) -> None:
     while not stop.wait(0.25):
-        for name, child in zip(APPLICATIONS, children, strict=True):
-            if child.poll() is not None:
-                raise RuntimeError(f"the demo's application {name!r} ended early with status {child.returncode}")
+        for name, child in zip(names, children, strict=True):
+            if child.poll() is None or (child.returncode == 0 and name not in APPLICATIONS):
+                continue
+            kind = RuntimeError if name in APPLICATIONS else AppFailed
+            raise kind(f"the demo's application {name!r} ended early with status {child.returncode}")
         if deadline is not None and time.monotonic() > deadline:
             return
 
@@ -114,6 +145,8 @@ def _end(children: list[subprocess.Popen[bytes]]) -> None:
     for child in children:
         with contextlib.suppress(OSError):
             child.stdin.close()  # type: ignore[union-attr]
+    for child in children[len(APPLICATIONS) :]:
+        child.terminate()  # others know nothing of a closed standard input
     for child in children:
         try:
             child.wait(8)  # the call that runs, and the spans that are left
