@@ -33,6 +33,7 @@ SDK_NAMES = frozenset(
     for name in [
         "API_KEY",
         "APPLICATION",
+        "AUTO_INSTRUMENT",
         "CAPTURE_CONTENT",
         "CAPTURE_MEMORY",
         "CERTIFICATE",
@@ -42,6 +43,8 @@ SDK_NAMES = frozenset(
         "ENVIRONMENT",
         "EXIT_TIMEOUT_SECONDS",
         "HEADERS",
+        "HOSTS",
+        "HTTP_FORMATS",
         "MAX_BATCH_SPANS",
         "MAX_CONTENT_CHARS",
         "MAX_QUEUE_BYTES",
