@@ -241,6 +241,20 @@ def test_sound_and_pictures_by_their_own_units(fields: dict[str, Any], cost: str
     assert one.cost_details.get("unknown") == unknown
 
 
+@pytest.mark.parametrize(
+    ("model", "provider"),
+    [
+        ("gpt-4o", "openai"), ("o3", "openai"), ("o3-mini", "openai"), ("claude-sonnet-4-5", "anthropic"),
+        ("gemini-2.5-pro", "gcp.gemini"), ("gpt-oss-120b", "unknown"), ("o3x", "unknown"), ("my-model", "unknown"),
+    ],
+)  # fmt: skip
+def test_the_models_name_tells_its_maker_where_nothing_else_does(model: str, provider: str) -> None:
+    attributes = {"gen_ai.operation.name": "chat", "gen_ai.request.model": model}
+    assert (read(attributes)[1] or request()).provider == provider
+    attributes["gen_ai.provider.name"] = "groq"
+    assert (read(attributes)[1] or request()).provider == "groq"
+
+
 def test_pictures_by_an_own_price() -> None:
     row = {"id": 1, "provider": "openai", "model": "dall-e-3", "prices": {"image": "0.04"}}
     fields = {"model": "dall-e-3", "operation": "image_generation", "usage_details": {"images": 3}}

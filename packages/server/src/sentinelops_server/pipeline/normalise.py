@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..analysis.messages import CONTENT_ATTRIBUTES, MESSAGE_EVENTS, preview
 from ..model import LLMRequest, Payload, Span
 from .dialects import DIALECTS, Dialect, Reading
-from .providers import host_of, provider_of
+from .providers import host_of, provider_by_model, provider_of
 from .sampling import span_weight
 from .scores import EVALUATION, scores_of_span
 
@@ -51,18 +51,23 @@ def normalise(span: Span, dialects: tuple[Dialect, ...] = DIALECTS) -> tuple[LLM
 
 def _strip_events(span: Span) -> None:
     for event in span.events:
-        if event.name in MESSAGE_EVENTS or event.name.startswith("gen_ai."):
+        if event.name.startswith("mlflow.chunk.item."):  # pieces of the answer that the span has whole
+            event.attributes = {}
+        elif event.name in MESSAGE_EVENTS or event.name.startswith("gen_ai."):
             event.attributes = {key: value for key, value in event.attributes.items() if key not in EVENT_BODIES}
 
 
 def _request(span: Span, reading: Reading) -> LLMRequest:
     duration = (span.end_ns - span.start_ns) / 1e9
     model = (reading.model or reading.response_model or "unknown")[:MAX_LABEL]
+    provider = provider_of(reading.provider, reading.server_address)
+    if provider == "unknown":
+        provider = provider_by_model(model)
     request = LLMRequest(
         trace_id=span.trace_id,
         span_id=span.span_id,
         timestamp_ns=span.start_ns,
-        provider=provider_of(reading.provider, reading.server_address),
+        provider=provider,
         model=model,
         application=span.application,
         environment=span.environment,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-__all__ = ["host_of", "provider_of"]
+__all__ = ["host_of", "provider_by_model", "provider_of"]
 
 # what writers say -> the conventions' name
 ALIASES = {
@@ -111,6 +111,29 @@ def provider_of(name: str | None, address: str | None) -> str:
     if by_host and not (by_host.startswith("azure.") and named.startswith("azure.")):
         return by_host
     return named[:255] or "unknown"
+
+
+# Beginnings of model names that only their maker uses; asked when neither address nor attribute says who served.
+_MODELS = (
+    (("gpt-", "chatgpt-", "o1-", "o3-", "o4-", "text-embedding-3-", "dall-e-", "whisper-", "tts-1"), "openai"),
+    (("claude-",), "anthropic"),
+    (("gemini-",), "gcp.gemini"),
+    (("mistral-", "ministral-", "codestral-", "magistral-", "pixtral-"), "mistral_ai"),
+    (("command-r", "command-a"), "cohere"),
+    (("deepseek-chat", "deepseek-reasoner"), "deepseek"),
+    (("grok-",), "x_ai"),
+)
+
+
+@lru_cache(maxsize=4096)
+def provider_by_model(model: str) -> str:
+    """Return who makes a model of this name, "unknown" when the name does not tell. gpt-oss is served by many."""
+    name = model.lower()
+    if name in ("o1", "o3"):
+        return "openai"
+    if name.startswith("gpt-oss"):
+        return "unknown"
+    return next((provider for starts, provider in _MODELS if name.startswith(starts)), "unknown")
 
 
 def _by_host(host: str) -> str | None:

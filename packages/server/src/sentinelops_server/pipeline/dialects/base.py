@@ -40,8 +40,8 @@ class Reading:
     """What a span says, in our words but not yet by our rules. None is unknown.
 
     `type` is a value of spans.type; `operation` is set when the span is a model call (else None). `usage` has the
-    counts by name: input, output, total, cache_read, cache_write, reasoning, and any further one; `units` has what is counted
-    in fractions (audio_seconds). Times are seconds.
+    counts by name: input, output, total, cache_read, cache_write, reasoning, and any further one; `units` has what is
+    counted in fractions (audio_seconds). Times are seconds.
     `bodies` names the attributes whose content was taken into `content` and leaves the row. `metadata["reported_cost"]`
     is what the sender says the call cost, in dollars: shown, never our cost. `scores` are evaluations on the span.
     """

@@ -20,6 +20,8 @@ INFERENCE = {
 }
 OTHER_OPERATIONS = {
     "moderation": "guardrail",
+    "guardrail": "guardrail",
+    "count_tokens": "span",
     "execute_tool": "tool",
     "invoke_agent": "agent",
     "create_agent": "agent",
