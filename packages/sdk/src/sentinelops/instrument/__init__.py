@@ -18,6 +18,7 @@ LIBRARIES: dict[str, str] = {
     "anthropic": "anthropic",
     "bedrock": "botocore",
     "http": "httpx httpx2 requests aiohttp",
+    "huggingface": "huggingface_hub",
     "openai": "openai",
 }
 

@@ -149,7 +149,8 @@ _MASKED_KEY = re.compile(r"[\w.-]{0,64}[*\u2022]{2,256}[\w.-]{0,64}")
 
 def without_key(error: BaseException) -> BaseException:
     """Copy the error without what providers echo of a wrong key: `sk-proj-****WXYZ`."""
-    copy = BaseException.__new__(type(error))
+    plain = OSError if isinstance(error, OSError) else BaseException  # those of requests and huggingface_hub are both
+    copy: BaseException = plain.__new__(type(error))
     copy.args = (privacy.redact(_MASKED_KEY.sub("[secret]", str(error)))[0],)
     return copy.with_traceback(error.__traceback__)
 

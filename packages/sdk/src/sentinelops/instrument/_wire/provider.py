@@ -51,6 +51,10 @@ _HOSTS: tuple[tuple[str, str], ...] = (
 _PORTS: dict[int, str] = {11434: "ollama", 1234: "lmstudio", 30000: "sglang"}
 _UNSURE = frozenset((UNKNOWN, *_PORTS.values()))
 _BEDROCK = re.compile(r"^bedrock(?:-runtime|-mantle)?(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com|api\.aws)(?:\.cn)?$")
+_TGI_FINGERPRINT = re.compile(r"^\d+\.\d+\.\d+(?:-dev\d*)?-(?:native|sha-[0-9a-f]+)$")
+_ROUTER = "router.huggingface.co"
+# What may stand first in a path of Hugging Face's router, or in its header, and is no provider.
+_NOT_ROUTED = frozenset(("", "v1", "models", "pipeline", "auto", "hf-inference", "api"))
 _LLAMA_CPP_FINGERPRINT = re.compile(r"^b\d{3,}-[0-9a-f]+$")
 
 
@@ -79,6 +83,10 @@ def endpoint_of(client: Any) -> Endpoint:
     provider = provider_of(host, port)
     if provider == UNKNOWN and hasattr(client, "_azure_endpoint"):
         provider = "azure.ai.openai"  # the Azure client behind a gateway of the company's own
+    if provider == "huggingface":
+        provider = routed(host, url.path)
+    elif provider == "azure.ai.openai" and url.path.startswith("/models"):
+        provider = "azure.ai.inference"  # one host of Azure AI Foundry, two APIs
     found = Endpoint(provider, host, port)
     _endpoints[client] = (url, found)
     return found
@@ -96,8 +104,19 @@ def provider_of(host: str | None, port: int | None) -> str:
     return _PORTS.get(port or 0, UNKNOWN)
 
 
+def routed(host: str | None, path: str) -> str:
+    """Name who serves at an address of Hugging Face, by its router's path: `huggingface_together`, as prices do."""
+    return _serving(path.strip("/").partition("/")[0]) if host == _ROUTER else "huggingface"
+
+
+def _serving(name: str) -> str:
+    return "huggingface" if name in _NOT_ROUTED else f"huggingface_{name.lower()}"
+
+
 def refine(provider: str, headers: Mapping[str, str] | None, body: Mapping[str, Any] | None) -> str:
-    """Ask the answer itself, where the address said nothing or only a port."""
+    """Ask the answer itself, where the address said nothing or only a port, and whom Hugging Face's router chose."""
+    if provider == "huggingface":
+        return _serving((headers or {}).get("x-inference-provider") or "")
     if provider not in _UNSURE:
         return provider
     return _by_headers(headers or {}) or _by_body(body or {}) or provider
@@ -108,7 +127,8 @@ _TELLING = {
     name.encode(): name
     for name in (
         "server", "apim-request-id", "x-ms-deployment-name", "openai-version", "openai-processing-ms", "x-request-id",
-        "request-id", "x-prompt-tokens", "x-generated-tokens", "x-inference-time",
+        "request-id", "x-prompt-tokens", "x-generated-tokens", "x-inference-time", "x-inference-provider",
+        "content-type",
     )
 }  # fmt: skip
 
@@ -145,6 +165,8 @@ def _by_body(body: Mapping[str, Any]) -> str | None:
         return "vllm"
     if "timings" in body or _LLAMA_CPP_FINGERPRINT.match(fingerprint):
         return "llama_cpp"
+    if _TGI_FINGERPRINT.match(fingerprint):
+        return "tgi"
     if "stats" in body and "model_info" in body:
         return "lmstudio"
     return None
