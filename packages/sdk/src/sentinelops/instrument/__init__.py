@@ -19,6 +19,7 @@ LIBRARIES: dict[str, str] = {
     "bedrock": "botocore",
     "http": "httpx httpx2 requests aiohttp",
     "huggingface": "huggingface_hub",
+    "llamaindex": "llama_index.core",
     "openai": "openai",
 }
 
