@@ -175,6 +175,36 @@ UNCONFIGURED = frozenset(
 )
 
 
+def huggingface_driver(exchange: Exchange) -> Driver | None:
+    """Chats behind Hugging Face's router, at the recorded address."""
+    if not (exchange.host.endswith(".huggingface.co") and exchange.path.endswith("/chat/completions")):
+        return None
+    base = exchange.url.split("?")[0].removesuffix("/chat/completions")
+
+    def drive(exchange: Exchange) -> None:
+        import httpx2
+        import huggingface_hub as hub
+
+        body = {"messages": [{"role": "user", "content": "Hi"}], "model": None, **exchange.request_json}
+        body["stream"] = exchange.streamed
+        names = set(inspect.signature(hub.InferenceClient.chat_completion).parameters)
+        known = {name: value for name, value in body.items() if name in names}
+        if mode_of(exchange).startswith("async"):
+            hub.set_async_client_factory(lambda: async_client(httpx2, exchange))
+
+            async def ask() -> None:
+                async with hub.AsyncInferenceClient(base_url=base, api_key="hf_k") as talking:
+                    await _adrain(await talking.chat_completion(**known))
+
+            asyncio.run(ask())
+        else:
+            hub.set_client_factory(lambda: client(httpx2, exchange))
+            with hub.InferenceClient(base_url=base, api_key="hf_k") as talking:
+                _drain(talking.chat_completion(**known))
+
+    return drive
+
+
 def plain_driver(library: str) -> Callable[[Exchange], Driver | None]:
     """No client of the provider's at all: the request as it was, through httpx or httpx2."""
 

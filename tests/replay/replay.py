@@ -33,8 +33,10 @@ ATTRIBUTES = {
 OPTIONAL = ("cache_read", "cache_write", "reasoning")
 CLIENTS: dict[str, Any] = {
     "openai": drivers.openai_driver,
+    "azure": drivers.azure_driver,
     "anthropic": drivers.anthropic_driver,
     "bedrock": drivers.bedrock_driver,
+    "huggingface": drivers.huggingface_driver,
     "httpx": drivers.plain_driver("httpx"),
     "httpx2": drivers.plain_driver("httpx2"),
 }
