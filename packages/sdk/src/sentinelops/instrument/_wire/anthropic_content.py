@@ -16,8 +16,8 @@ _SEALED = frozenset(("signature", "encrypted_content", "encrypted_index", "encry
 
 def request_content(request: Mapping[str, Any]) -> dict[str, Any]:
     """Give the content attributes of a request; of a legacy completion too."""
-    messages = request.get("messages")
-    tools = request.get("tools")
+    messages: Any = request.get("messages")
+    tools: Any = request.get("tools")
     if messages is None and isinstance(request.get("prompt"), str):
         return {s.INPUT_MESSAGES: [{"role": "user", "parts": [text_part(request["prompt"])]}]}
     return {

@@ -9,7 +9,8 @@ from ...model import Span
 from .base import Reading, as_text
 from .blobs import without_blobs
 from .concepts import as_object, first, items_of, move_to_tool, prompt_to_metadata, put, tree_of
-from .genai import INFERENCE, SPELLINGS, WRAPPERS, GenAi
+from .genai import GenAi
+from .operations import INFERENCE, SPELLINGS, WRAPPERS
 
 __all__ = ["OpenLLMetry"]
 
