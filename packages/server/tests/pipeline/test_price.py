@@ -16,6 +16,7 @@ from sentinelops_server.model import LLMRequest, Span
 from sentinelops_server.pipeline.normalise import normalise
 from sentinelops_server.pipeline.otlp import decode
 from sentinelops_server.pipeline.price import Pricer
+from sentinelops_server.pipeline.providers import provider_of
 
 WHEN = datetime(2026, 11, 18, 12, tzinfo=UTC)
 # a model that bills none of these is no oracle for tokens
@@ -284,3 +285,45 @@ def test_sound_and_pictures_are_calls_with_units_of_their_own() -> None:
     assert (read(attributes)[1] or one).usage_details == {"images": 2}
     checked, request = read({"gen_ai.operation.name": "moderation"})
     assert (checked.type, request) == ("guardrail", None)
+
+
+@pytest.mark.parametrize(
+    ("provider", "address", "model", "answered"),
+    [
+        ("huggingface_groq", "router.huggingface.co", "Qwen/Qwen3-32B", "qwen/qwen3-32b"),  # named by path or header
+        ("huggingface", "router.huggingface.co", "Qwen/Qwen3-32B:groq", None),  # named by the model
+        ("huggingface_groq", "router.huggingface.co", "Qwen/Qwen3-32B:groq", "served-as-this"),
+        ("huggingface_groq", "router.huggingface.co", "Qwen/Qwen3-32B:fastest", "served-as-this"),
+    ],
+)
+def test_who_serves_behind_hugging_faces_router_sets_the_price(
+    provider: str, address: str, model: str, answered: str | None
+) -> None:
+    one = priced(provider=provider_of(provider, address), model=model, response_model=answered)
+    expected = calc_price(
+        Usage(input_tokens=1000, output_tokens=500), "Qwen/Qwen3-32B", provider_id="huggingface_groq",
+        genai_request_timestamp=WHEN,
+    )  # fmt: skip
+    assert one.estimated_cost == expected.total_price > 0
+    assert one.price_version is not None
+    assert one.price_version.endswith("huggingface_groq/Qwen/Qwen3-32B")
+
+
+@pytest.mark.parametrize(
+    ("provider", "address", "reason"),
+    [
+        ("huggingface", "router.huggingface.co", "no_price"),  # the router chose, and nobody said whom
+        ("huggingface", "x.us-east-1.aws.endpoints.huggingface.cloud", "no_price"),  # paid by the hour
+        ("transformers", None, "self_hosted"),
+        ("tgi", "127.0.0.1", "self_hosted"),
+    ],
+)
+def test_hugging_face_without_a_list_price(provider: str, address: str | None, reason: str) -> None:
+    one = priced(provider=provider_of(provider, address), model="Qwen/Qwen3-32B")
+    assert (one.estimated_cost, one.cost_details) == (None, {"unknown": reason})
+
+
+def test_only_behind_a_router_does_the_writers_word_beat_the_host() -> None:
+    assert provider_of("huggingface_groq", "router.huggingface.co") == "huggingface_groq"
+    assert provider_of("openai", "router.huggingface.co") == "huggingface"
+    assert provider_of("huggingface_groq", "api.openai.com") == "openai"

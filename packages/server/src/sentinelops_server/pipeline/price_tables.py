@@ -30,8 +30,11 @@ PROVIDER_IDS = {
 }
 # who serves on one's own machine has no list price
 SELF_HOSTED = frozenset(
-    ("llama.cpp", "ollama", "vllm", "lmstudio", "lm_studio", "localai", "tgi", "sglang", "local", "xllamacpp")
-)
+    (
+        "llama.cpp", "ollama", "vllm", "lmstudio", "lm_studio", "localai", "tgi", "sglang", "local", "xllamacpp",
+        "transformers",
+    )
+)  # fmt: skip
 # writers' words for a tier -> context of the price
 TIER_CONTEXTS = {
     "batch": {"processing": "batch"},
@@ -155,7 +158,10 @@ class Bundled:
         if provider_id == "huggingface":  # the router's models name who serves them: owner/model:together
             provider_id = f"huggingface_{request.model.rpartition(':')[2]}"
         # what answered is what is billed; what was asked for may be an alias or a deployment
-        for model in (request.response_model, request.model):
+        asked = request.model
+        if provider_id.startswith("huggingface_"):
+            asked = asked.partition(":")[0]  # prices know the model without who serves it
+        for model in (request.response_model, asked):
             if model and model != "unknown":
                 try:
                     provider, info = self._snapshot.find_provider_model(model, None, provider_id, None)

@@ -107,12 +107,13 @@ def provider_of(name: str | None, address: str | None) -> str:
     host = host_of(address)
     named = ALIASES.get(name.strip().lower(), name.strip().lower()) if name else ""
     by_host = _by_host(host) if host else None
-    # two Azure services share hosts: the writer's word tells them apart
-    if by_host and not (by_host.startswith("azure.") and named.startswith("azure.")):
+    # where several share a host the writer's word tells them apart: on Azure, and behind Hugging Face's router
+    if by_host and not any(by_host.startswith(shared) and named.startswith(shared) for shared in ("azure.", _ROUTED)):
         return by_host
     return named[:255] or "unknown"
 
 
+_ROUTED = "huggingface"  # huggingface_together, huggingface_groq ...: names under which prices are known
 # Beginnings of model names that only their maker uses; asked when neither address nor attribute says who served.
 _MODELS = (
     (("gpt-", "chatgpt-", "o1-", "o3-", "o4-", "text-embedding-3-", "dall-e-", "whisper-", "tts-1"), "openai"),
