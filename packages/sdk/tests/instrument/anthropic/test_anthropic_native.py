@@ -15,9 +15,9 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.util._once import Once
 from sentinelops.instrument import uninstrument
 
-EXPORTER = InMemorySpanExporter()
 OPENED: list[Any] = []
 
 
@@ -30,15 +30,16 @@ def closing() -> Iterator[None]:
 
 
 @pytest.fixture
-def native() -> Iterator[InMemorySpanExporter]:
-    """What the client itself gives to the host's provider."""
-    if not isinstance(trace.get_tracer_provider(), TracerProvider):
-        provider = TracerProvider()
-        provider.add_span_processor(SimpleSpanProcessor(EXPORTER))
-        trace.set_tracer_provider(provider)
-    EXPORTER.clear()
-    yield EXPORTER
-    EXPORTER.clear()
+def native(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
+    """What reaches the host's own global provider, which is there for one test."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", None)
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER_SET_ONCE", Once())
+    trace.set_tracer_provider(provider)
+    yield exporter
+    provider.shutdown()
 
 
 def client_of(provider: FakeAnthropic, **options: Any) -> anthropic.Anthropic:

@@ -61,23 +61,34 @@ def test_a_connection_that_breaks(client: anthropic.Anthropic, spans: Spans) -> 
     assert raised.value is not None
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_forgotten_streams_leave_nothing(
     client: anthropic.Anthropic, provider: FakeAnthropic, sink: Sink, spans: Spans
 ) -> None:
-    def forget(count: int) -> int:
-        for _ in range(count):
+    def held_after(count: int) -> int:
+        """Bytes allocated in our files and still held."""
+        for number in range(count):
             next(iter(client.messages.create(model="plain", stream=True, **HELLO)))
+            if number % 10 == 9:
+                gc.collect()
         spans(count)
         sink.spans.clear()
-        provider.requests.clear()
+        provider.requests.clear()  # Python reuses our dicts for these, and counts them as ours
         gc.collect()
-        return tracemalloc.get_traced_memory()[0]
+        ours = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*/src/sentinelops/*")])
+        return sum(trace.size for trace in ours.traces)
 
+    # httpcore takes a lock that is not reentrant; a collection inside it that closes a forgotten stream, as the client
+    # of major 0 has it, waits for itself for ever, with us or without
+    gc.disable()
     tracemalloc.start()
     try:
-        before = forget(100)
-        grown = forget(300) - before
+        held_after(50)
+        before = held_after(50)
+        after = held_after(400)
     finally:
         tracemalloc.stop()
+        gc.enable()
+    assert after - before < 20_000  # 50 bytes for each
     assert watch.live_count() == 0
-    assert grown < 300 * 500
