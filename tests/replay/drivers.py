@@ -63,13 +63,15 @@ async def _aask(resource: Any, exchange: Exchange, mode: str) -> None:
         await _adrain(await resource.create(**_arguments(resource.create, body)))
 
 
-def _stainless(package: Any, sync: str, asynchronous: str, find: Callable[[Any], Any], base_url: str) -> Driver:
+def _stainless(
+    package: Any, sync: str, asynchronous: str, find: Callable[[Any], Any], base_url: str, **more: Any
+) -> Driver:
     base = package._base_client
     hx = getattr(base, "httpx2", None) or base.httpx
 
     def drive(exchange: Exchange) -> None:
         mode = mode_of(exchange)
-        options = {"api_key": "k", "base_url": base_url, "max_retries": 0, "timeout": 60}
+        options = {"api_key": "k", "base_url": base_url, "max_retries": 0, "timeout": 60, **more}
         if mode.startswith("async"):
 
             async def ask() -> None:
@@ -84,21 +86,40 @@ def _stainless(package: Any, sync: str, asynchronous: str, find: Callable[[Any],
     return drive
 
 
+_OPENAI_DOORS: dict[str, Callable[[Any], Any]] = {
+    "/chat/completions": lambda talking: talking.chat.completions,
+    "/completions": lambda talking: talking.completions,
+    "/embeddings": lambda talking: talking.embeddings,
+    "/responses": lambda talking: talking.responses,
+}
+
+
 def openai_driver(exchange: Exchange) -> Driver | None:
     """Whoever speaks the OpenAI protocol, at the recorded address."""
     import openai
 
-    doors: dict[str, Callable[[Any], Any]] = {
-        "/chat/completions": lambda talking: talking.chat.completions,
-        "/completions": lambda talking: talking.completions,
-        "/embeddings": lambda talking: talking.embeddings,
-        "/responses": lambda talking: talking.responses,
-    }
-    for suffix, door in doors.items():
+    for suffix, door in _OPENAI_DOORS.items():
         if exchange.path.endswith(suffix):
             base = exchange.url.split("?")[0].removesuffix(suffix)
             return _stainless(openai, "OpenAI", "AsyncOpenAI", door, base)
     return None
+
+
+_AZURE = re.compile(
+    r"^(https://[^/]+\.openai\.azure\.com(?::\d+)?/openai)/deployments/[^/]+(/[^?]+)\?api-version=([^&]+)"
+)
+
+
+def azure_driver(exchange: Exchange) -> Driver | None:
+    """Deployments of Azure, through the client that is made for them."""
+    import openai
+
+    found = _AZURE.match(exchange.url)
+    if found is None or found[2] not in _OPENAI_DOORS or "model" not in exchange.request_json:
+        return None
+    return _stainless(
+        openai, "AzureOpenAI", "AsyncAzureOpenAI", _OPENAI_DOORS[found[2]], found[1], api_version=found[3]
+    )
 
 
 def anthropic_driver(exchange: Exchange) -> Driver | None:

@@ -11,7 +11,15 @@ from client_venvs import CACHE, ROOT, python_of
 
 RECORDINGS = CACHE.parent / "recordings"
 # the least that each client must have replayed, so that an empty folder is not a success
-CLIENTS = {"openai": 1_500, "anthropic": 800, "bedrock": 200, "huggingface": 14, "httpx": 2_900, "httpx2": 2_900}
+CLIENTS = {
+    "azure": 50,
+    "openai": 1_500,
+    "anthropic": 800,
+    "bedrock": 200,
+    "huggingface": 14,
+    "httpx": 2_900,
+    "httpx2": 2_900,
+}
 
 
 @pytest.mark.slow

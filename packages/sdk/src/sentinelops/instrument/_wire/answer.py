@@ -36,12 +36,13 @@ class Protocol:
 class Answer:
     """What arrived, by reference. body: bytes of an answer read whole; passage: of one that the host reads itself."""
 
-    __slots__ = ("body", "cut", "headers", "parsed", "passage", "protocol", "retries", "status", "user_known")
+    __slots__ = ("body", "cut", "extra", "headers", "parsed", "passage", "protocol", "retries", "status", "user_known")
 
     def __init__(self, protocol: Protocol) -> None:
         self.protocol = protocol
         self.body: bytes | None = None
         self.cut = False
+        self.extra: Mapping[str, Any] | None = None  # attributes that were known when it began
         self.headers: Mapping[str, str] | None = None
         self.parsed: Any = None
         self.passage: Passage | None = None
@@ -79,6 +80,8 @@ def describe(record: CallRecord) -> dict[str, Any]:
     }
     attributes.update(_error_attributes(record, answer))
     attributes.update(answer.protocol.describe(record, answer, body))
+    if answer.extra:
+        attributes.update(answer.extra)
     return attributes
 
 

@@ -94,10 +94,19 @@ class Exchange:
 
 
 def begin(
-    operation: str, protocol: Protocol, endpoint: Endpoint, request: Mapping[str, Any], *, streaming: bool
+    operation: str,
+    protocol: Protocol,
+    endpoint: Endpoint,
+    request: Mapping[str, Any],
+    *,
+    streaming: bool,
+    named: tuple[str | None, Mapping[str, Any]] | None = None,
 ) -> Exchange | None:
-    """Start the call of a request that is about to be sent; None when it is not to be recorded."""
-    model = request.get("model")
+    """Start the call of a request that is about to be sent; None when it is not to be recorded.
+
+    named: the model and more attributes, where the body does not say them.
+    """
+    model, extra = named or (request.get("model"), None)
     call = start_call(
         operation,
         endpoint.provider,
@@ -111,5 +120,6 @@ def begin(
     if call is None:
         return None
     answer = Answer(protocol)
+    answer.extra = extra
     answer.user_known = semconv.USER_ID in (_ambient.attributes() or ())
     return Exchange(call, answer)

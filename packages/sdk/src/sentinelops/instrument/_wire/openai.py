@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ... import semconv as s
 from . import openai_chat, openai_responses
 from .answer import Answer, Protocol, ProviderFailure, request_id
+from .openai_filters import filter_attributes
 from .openai_folders import ChatFolder, CompletionFolder, ResponsesFolder
 from .openai_usage import inference_seconds, usage_attributes
 from .parts import MAPPINGS
@@ -155,6 +156,7 @@ def _response_attributes(record: CallRecord, answer: Answer, body: Mapping[str, 
     out = {key: value for key, value in out.items() if isinstance(value, _PLAIN)}
     if not fetched or _settles_background(body):
         out.update(usage_attributes(body))
+    out.update(filter_attributes(body, record.error))
     error = body.get("error")
     if isinstance(error, MAPPINGS) and (error.get("message") or error.get("code")):
         code = error.get("code") or error.get("type")

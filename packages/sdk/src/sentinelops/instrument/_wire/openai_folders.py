@@ -12,7 +12,7 @@ _TEXTS = ("content", "refusal", "reasoning_content", "reasoning")
 class _Choice:
     """One choice of a chat completion, growing."""
 
-    __slots__ = ("audio", "calls", "finish_reason", "function", "role", "texts")
+    __slots__ = ("audio", "calls", "filters", "finish_reason", "function", "role", "texts")
 
     def __init__(self) -> None:
         self.role: str | None = None
@@ -21,6 +21,12 @@ class _Choice:
         self.calls: dict[Any, dict[str, Any]] = {}
         self.function: dict[str, Any] | None = None
         self.audio: dict[str, Any] | None = None
+        self.filters: dict[str, Any] = {}  # Azure's: by filter, the worst that was said of any piece
+
+    def judge(self, results: dict[str, Any]) -> None:
+        for name, result in results.items():
+            if isinstance(result, dict) and (result.get("filtered") or result.get("detected") or _bad(result)):
+                self.filters[name] = result
 
     def add(self, delta: dict[str, Any]) -> None:
         for name, value in delta.items():
@@ -57,6 +63,10 @@ class _Choice:
         if self.audio:
             message["audio"] = _settled(self.audio)
         return message
+
+
+def _bad(result: dict[str, Any]) -> bool:
+    return result.get("severity") not in (None, "safe")
 
 
 # fields whose value comes in pieces; all others are said once
@@ -131,6 +141,8 @@ class ChatFolder(Base):
             if choice.get("finish_reason"):
                 held.finish_reason = choice["finish_reason"]
                 self.finished = all(c.finish_reason for c in self._choices.values())
+            if choice.get("content_filter_results"):
+                held.judge(choice["content_filter_results"])
             if choice.get("usage"):
                 self._top["usage"] = choice["usage"]
 
@@ -152,7 +164,7 @@ class ChatFolder(Base):
             return False
         text = delta.get("content")
         held = self._choices.get(choice.get("index") or 0)
-        if not text or held is None:
+        if not text or held is None or choice.get("content_filter_results"):
             return False
         held.texts["content"].add(text)
         return True
@@ -161,7 +173,12 @@ class ChatFolder(Base):
     def body(self) -> dict[str, Any]:
         """As a chat.completion."""
         choices = [
-            {"index": index, "finish_reason": choice.finish_reason, "message": choice.message()}
+            {
+                "index": index,
+                "finish_reason": choice.finish_reason,
+                "message": choice.message(),
+                **({"content_filter_results": choice.filters} if choice.filters else {}),
+            }
             for index, choice in sorted(self._choices.items())
         ]
         return {**self._top, "choices": choices}

@@ -10,6 +10,7 @@ from .._wire.answer import Protocol
 from .._wire.exchange import Exchange, begin
 from .._wire.provider import endpoint_of
 from .._wire.stainless import Hooks, body_of
+from . import _azure
 
 __all__ = ["instrument", "uninstrument"]
 
@@ -47,7 +48,9 @@ def _begin(client: Any, options: Any, streaming: bool) -> Exchange | None:
     route = route_of(options)
     if route is None:
         return None
-    return begin(*route, endpoint_of(client), body_of(options), streaming=streaming)
+    endpoint, body = endpoint_of(client), body_of(options)
+    named = _azure.of_client(client, options, body.get("model")) if endpoint.provider in _azure.PROVIDERS else None
+    return begin(*route, endpoint, body, streaming=streaming, named=named)
 
 
 _hooks = Hooks("openai", _begin)
