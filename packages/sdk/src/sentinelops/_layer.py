@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from ._content import ContentPolicy
 
 # what a covered layer does not say: it is said below
-_SAID_BELOW = ("gen_ai.usage.", "gen_ai.response.", "gen_ai.request.", "gen_ai.output.", "gen_ai.embeddings.")
+_SAID_BELOW = (
+    "gen_ai.usage.", "gen_ai.response.", "gen_ai.request.", "gen_ai.output.", "gen_ai.embeddings.",
+    "sentinelops.usage.", "anthropic.usage.",
+)  # fmt: skip
 _SAID_BELOW_NAMES = frozenset(
     (
         *CONTENT_ATTRIBUTES,

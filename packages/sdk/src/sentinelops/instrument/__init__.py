@@ -17,6 +17,7 @@ from . import _lazy
 LIBRARIES: dict[str, str] = {
     "anthropic": "anthropic",
     "bedrock": "botocore",
+    "haystack": "haystack",
     "http": "httpx httpx2 requests aiohttp",
     "huggingface": "huggingface_hub",
     "llamaindex": "llama_index.core",
