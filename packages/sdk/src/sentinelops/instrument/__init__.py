@@ -16,12 +16,15 @@ from . import _lazy
 # Our name for it: the package whose presence means "installed"; of several, any.
 LIBRARIES: dict[str, str] = {
     "anthropic": "anthropic",
+    "azure": "azure.ai.inference",
     "bedrock": "botocore",
     "haystack": "haystack",
     "http": "httpx httpx2 requests aiohttp",
     "huggingface": "huggingface_hub",
+    "langchain": "langchain_core",
     "llamaindex": "llama_index.core",
     "openai": "openai",
+    "transformers": "transformers",
 }
 
 __all__ = ["LIBRARIES", "instrument", "uninstrument"]
