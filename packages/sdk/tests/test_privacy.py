@@ -92,7 +92,27 @@ def test_the_first_look_lets_nothing_slip() -> None:
         "PASSWORD",
     ]
     pieces += [*" -_.:=@/7x", "\n", "é", "İ", "12", "GB29", "apiKey=", "BeArEr ", "::"]
-    for _ in range(6_000):
+    pieces += [
+        "001A.2B3C.4D5E",
+        "00:1a:2b:3c:4d:5e",
+        "lat: 52.52",
+        "LONG=1.2345",
+        "AB 12 34 56 C",
+        "AB123456C",
+        "12345678-Z",
+    ]
+    pieces += [
+        "44051401359",
+        "pesel ",
+        "tel ",
+        "Call ",
+        "nhs",
+        "131052-308T",
+        "1234567",
+        "2026-11-24T20:15:28",
+        "10.0.19.41",
+    ]
+    for _ in range(9_000):
         text = "".join(chance.choice(pieces) for _ in range(chance.randint(1, 12)))
         assert find(text) == find(text, list(DETECTORS)), text
     for _, text in PRIVATE:

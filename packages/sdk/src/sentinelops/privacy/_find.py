@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ._identity import NATIONAL
-from ._model import Detector, Match
-from ._personal import FIRST, LAST
+from ._model import NEAR, Detector, Match
+from ._personal import COLONS, FIRST, LAST
 from ._secrets import SECRETS
-from ._shape import shape_of, shape_pattern
+from ._shape import Shapes, shape_of
 
 # In order of precedence: where two overlap, the first one marks the text.
 DETECTORS: tuple[Detector, ...] = (*SECRETS, *FIRST, *NATIONAL, *LAST)
@@ -48,16 +48,14 @@ _AS_TOKEN = bytes(97 if byte in _TOKEN_BYTES else 32 for byte in range(256))
 _OF_TOKENS = bytes(byte if byte in _TOKEN_BYTES else 32 for byte in range(256))
 _TOKEN_LEAST = 16
 _LONG = b"a" * _TOKEN_LEAST
-_AS_DIGIT = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
-_SEPARATORS = bytes({*b" ,;.-()/+'", *range(128, 256)})
-_SIX = b"0" * 6
-_RUN = re.compile(r"[0-9](?:[0-9 ().,;+/'-]|[A-Z](?= ?[0-9])){5,}", re.ASCII)
-_DATE = re.compile(r"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?:[T ][0-9]{2})?[ ,.;/()-]*", re.ASCII)
-_SHAPED = 96  # characters: a longer run is searched without asking for its shape
-_BEFORE, _BEHIND = 3, 2
+_RUN = re.compile(rb"0[0 ().+/-]{4,}0(?:A ?0(?:[0 ().+/-]*0)?)*")
+_DATE = re.compile(rb"0000-00-00(?:[A ]00)?")
+_BEFORE, _BEHIND = 3, 3
+# two fractions behind which no third follows
+_PAIR = re.compile(rb"\.0{4,15}(?=[,;] ?[-+]?0{1,3}\.0{4,15}(?!0|,[ ]?[-0.]| ,[-0.]))")
+_PAIRED = 48  # characters that two fractions take at most
 _DOTTED = re.compile(r"\.[0-9]{1,3}\.[0-9]{1,3}\b", re.ASCII)
-_COLONS = re.compile(r":(?:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{0,4}:|:[0-9A-Fa-f])", re.ASCII)  # no time of day
-_IBAN_START = re.compile(r"[A-Z][A-Z][0-9][0-9] ?[0-9A-Z]", re.ASCII)
+_COLONS = re.compile(COLONS, re.ASCII)
 _HEX_DASHED = re.compile(r"-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-[0-9A-Fa-f]{2}-", re.ASCII)
 _HEX_DOTTED = re.compile(r"\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\b", re.ASCII)
 
@@ -74,80 +72,98 @@ _PLAIN = [
     for detector in DETECTORS
     if not detector.token and not detector.number and not detector.folded
     for literal in detector.literals or ()
-    if literal not in ("@", "%40", "://", "°")
+    if literal not in ("@", "%40", "://", "°", "-----BEGIN ") and "hooks" not in literal
 ]
+_HOOKS = [RANKED["slack_hook"], RANKED["discord_hook"]]
 # in any case: those that want a sign behind the word, and the rest
-_ASSIGNED = [(literal, RANKED["assigned_secret"]) for literal in (b"secret", b"key", b"token", b"credential")]
-_ASSIGNED += [(literal, RANKED["signature"]) for literal in (b"sig=", b"signature=")]
-_FOLDED = [
-    (literal.encode(), RANKED[name])
-    for name in ("bearer", "assigned_password")
-    for literal in RANKED[name][1].literals or ()
-]
-_NUMBERS = [RANKED[detector.name] for detector in DETECTORS if detector.number]
-_SHAPES = [(item, re.compile(shape_pattern(item[1].pattern), re.ASCII)) for item in _NUMBERS]
-_known_shapes: dict[str, tuple[_Ranked, ...]] = {}
-
-
-def _fitting(shape: str) -> tuple[_Ranked, ...]:
-    """The number detectors whose pattern such a run can match; remembered, for the same few shapes come again."""
-    known = _known_shapes.get(shape)
-    if known is None:
-        if len(_known_shapes) >= 4096:
-            _known_shapes.clear()
-        known = _known_shapes[shape] = tuple(item for item, pattern in _SHAPES if pattern.search(shape))
-    return known
-
-
-_WEAK = [detector for detector in DETECTORS if detector.near]
+_ASSIGNED = [(literal, RANKED["assigned_secret"]) for literal in (b"secret", b"token", b"credential")]
+_ASSIGNED += [(b"key", RANKED["assigned_key"])]
+_ASSIGNED += [(b"sig", RANKED["signature"])]
+_FOLDED = [(literal, RANKED["bearer"]) for literal in (b"bearer", b"basic")]
+_FOLDED += [(literal, RANKED["assigned_password"]) for literal in (b"pass", b"contrase", b"pwd", b"senha")]
+_PLACES = [word.encode() for word in RANKED["coordinate_named"][1].literals or ()]
+_NUMBERS = [RANKED[detector.name] for detector in DETECTORS if detector.number and detector.name != "coordinates"]
+_SHAPES = Shapes(_NUMBERS)
+# the words that announce a weak number, without those that hold another of them
 _STEMS = {
     detector.name: [word for word in detector.near if not any(o != word and o in word for o in detector.near)]
-    for detector in _WEAK
+    for detector in DETECTORS
+    if detector.near
 }
-
-
-def _unannounced(text: str) -> frozenset[str]:
-    """Those of the detectors that want a word beside them, and no such word is in the text."""
-    lowered = text.lower()
-    return frozenset(name for name, stems in _STEMS.items() if not any(map(lowered.__contains__, stems)))
 
 
 class _Search:
     """One text and what is looked for in it."""
 
-    __slots__ = ("found", "names", "raw", "text", "words")
+    __slots__ = ("found", "lowered", "names", "raw", "shape", "text", "words")
 
     def __init__(self, text: str, names: frozenset[str] | None, found: _Found) -> None:
         self.text = text
         self.names = names
         self.found = found
         self.raw = text.encode("utf-8", "surrogatepass")
+        self.shape = shape_of(text)
+        self.lowered: str | None = None
         self.words: list[bytes] = []
-        if _LONG in self.raw.translate(_AS_TOKEN):
-            for word in self.raw.translate(_OF_TOKENS).split():
-                if len(word) >= _TOKEN_LEAST:
-                    self.words.append(word)
-                    if b"-" in word:  # another token may begin behind a dash: its pieces, short ones too
-                        self.words += word.split(b"-")
+        tokens = self.raw.translate(_AS_TOKEN)
+        start = tokens.find(_LONG)
+        while start >= 0:
+            end = tokens.find(b" ", start + _TOKEN_LEAST)
+            end = len(tokens) if end < 0 else end
+            word = self.raw[start:end]
+            self.words.append(word)
+            if b"-" in word:  # another token may begin behind a dash: its pieces, short ones too
+                self.words += word.split(b"-")
+            start = tokens.find(_LONG, end)
 
     def run(self) -> None:
-        text, names, found = self.text, self.names, self.found
-        everything = (0, len(text))
-        for rank, detector in self.by_literals():
+        names = self.names
+        if names is not None and len(names) <= _FEW:
+            items = [item for item in map(RANKED.get, names) if item is not None]
+            if sum(detector.number for _, detector in items) > _VERY_FEW:
+                self._numbers([item for item in items if item in _NUMBERS])
+                items = [item for item in items if item not in _NUMBERS]
+        else:
+            items = [*self.by_literals(), *self.whole()]
+            self._numbers(_NUMBERS)
+        for rank, detector in items:
             if names is None or detector.name in names:
-                _at_literals(text, detector, rank, found)
-        for rank, detector in self.whole():
-            if names is None or detector.name in names:
-                _each(detector, rank, text, everything, found)
+                self._one(rank, detector)
+
+    def _one(self, rank: int, detector: Detector) -> None:
+        """A detector that is no number's, where it may find something."""
+        text, found = self.text, self.found
+        if detector.name == "ipv4":
+            for place in _dotted(text):
+                _each(detector, rank, text, place, found)
+        elif detector.name == "coordinates":
+            for hit in _PAIR.finditer(self.shape):
+                _each(detector, rank, text, (max(0, hit.start() - _BEFORE), hit.start() + _PAIRED), found)
+        elif detector.literals and detector.before is not None:
+            if detector.folded and self.lowered is None:
+                self.lowered = text.lower()
+            _at_literals(text, (self.lowered or "") if detector.folded else text, detector, rank, found)
+        else:
+            _each(detector, rank, text, (0, len(text)), found)
+
+    def _numbers(self, chosen: list[_Ranked]) -> None:
+        """Numbers, if any are looked for."""
+        if not chosen:
+            return
+        text = self.text
         for start, end, shaped in self.runs():
+            place = (max(0, start - _BEFORE), min(len(text), end + _BEHIND))
             for rank, detector in shaped:
-                if names is None or detector.name in names:
-                    _each(detector, rank, text, (max(0, start - _BEFORE), min(len(text), end + _BEHIND)), found)
+                _each(detector, rank, text, place, self.found)
 
     def by_literals(self) -> set[_Ranked]:
         """Detectors of which a literal is in the text."""
         text, raw = self.text, self.raw
-        items = {item for literal, item in _PLAIN if literal in text}
+        items = {item for literal, item in _PLAIN if literal in text} if self.words else set()
+        if "-----BEGIN " in text:
+            items.add(RANKED["private_key"])
+        if "hooks" in text:
+            items.update(_HOOKS)
         for word in self.words:
             if word[:2] in _STARTS:
                 items.update(_BY_START[word[:2]])
@@ -159,57 +175,104 @@ class _Search:
             items.add(RANKED["email_encoded"])
         folded = raw.lower()  # of ASCII letters only, which is all that is asked for
         items.update(item for literal, item in _FOLDED if literal in folded)
+        if b"0.00" in self.shape and any(word in folded for word in _PLACES):
+            items.add(RANKED["coordinate_named"])
         if "=" in text or ":" in text:
             items.update(item for literal, item in _ASSIGNED if literal in folded)
         return items
 
     def whole(self) -> list[_Ranked]:
         """Detectors that must see the whole text."""
-        text, items = self.text, []
+        text, shape, items = self.text, self.shape, []
         if "°" in text:
             items += [RANKED["coordinates_dms"], RANKED["coordinates_degrees"]]
         if any(word[:4].isupper() for word in self.words):
             items += _UPPER
-        if _IBAN_START.search(text):
+        if b"AA00" in shape:
             items.append(RANKED["iban"])
         colons = ":" in text and _COLONS.search(text)
         if colons:
             items.append(RANKED["ipv6"])
+        if b".0000" in shape and _PAIR.search(shape):
+            items.append(RANKED["coordinates"])
         if "." in text and _DOTTED.search(text):
             items.append(RANKED["ipv4"])
         if colons or ("-" in text and _HEX_DASHED.search(text)) or ("." in text and _HEX_DOTTED.search(text)):
             items.append(RANKED["mac"])
         return items
 
-    def runs(self) -> Iterable[tuple[int, int, tuple[_Ranked, ...]]]:
+    def runs(self) -> list[tuple[int, int, tuple[_Ranked, ...]]]:
         """Start, end and possible detectors of every run of digits that may hold something."""
-        if _SIX not in self.raw.translate(_AS_DIGIT, _SEPARATORS):
-            return
-        text = self.text
-        absent: frozenset[str] | None = None
-        for hit in _RUN.finditer(text):
+        text, shape, fitting = self.text, self.shape, _SHAPES.fitting
+        runs: list[tuple[int, int, tuple[_Ranked, ...]]] = []
+        kinds: dict[int, tuple[_Ranked, ...]] = {}  # by identity: a few tuples, many runs
+        weak_places: list[int] = []
+        for hit in _RUN.finditer(shape):
             start, end = hit.span()
-            if not _DATE.fullmatch(text, start, end):
-                window = text[max(0, start - _BEFORE) : end + _BEHIND]
-                shaped = _fitting(shape_of(window)) if len(window) <= _SHAPED else tuple(_NUMBERS)
-                if shaped and absent is None:
-                    absent = _unannounced(text)
-                if shaped := tuple(item for item in shaped if item[1].name not in (absent or ())):
-                    yield start, end, shaped
+            low = start - _BEFORE if start > _BEFORE else 0
+            shaped, weak = fitting(shape[low : end + _BEHIND], text[start], start - low)
+            if not shaped or (text[start : start + 2] in ("19", "20") and _DATE.fullmatch(shape, start, end)):
+                continue
+            if weak:
+                weak_places += (start, end)
+            kinds[id(shaped)] = shaped
+            runs.append((start, end, shaped))
+        if not runs:
+            return runs
+        announced = self._announced(weak_places, {item for shaped in kinds.values() for item in shaped})
+        left = {kind: tuple(item for item in shaped if item in announced) for kind, shaped in kinds.items()}
+        return [(start, end, wanted) for start, end, shaped in runs if (wanted := left[id(shaped)])]
+
+    def _announced(self, places: list[int], items: set[_Ranked]) -> set[_Ranked]:
+        """Those of the detectors that are asked for, and of which a word, if they want one, stands near the runs."""
+        text, names = self.text, self.names
+        if len(places) * NEAR < len(text):
+            parts = [
+                text[max(0, s - NEAR - _BEFORE) : e + _BEHIND] for s, e in zip(places[::2], places[1::2], strict=True)
+            ]
+            said = "\n".join(parts).lower()
+        else:
+            said = text.lower()
+        return {
+            item
+            for item in items
+            if (names is None or item[1].name in names)
+            and (not item[1].near or any(map(said.__contains__, _STEMS[item[1].name])))
+        }
 
 
-def _at_literals(text: str, detector: Detector, rank: int, found: _Found) -> None:
-    """Try the pattern where its literals stand."""
-    hay = text.lower() if detector.folded else text
-    if detector.before is None or len(hay) != len(text):  # lower case of some scripts is longer: places would not agree
+def _dotted(text: str) -> Iterable[tuple[int, int]]:
+    """Where digits with dots between them stand, and one character more, which says that they end."""
+    position = 0
+    while (hit := _DOTTED.search(text, position)) is not None:
+        start, position = hit.span()
+        while start > 0 and text[start - 1] in "0123456789.":
+            start -= 1
+        while position < len(text) and text[position] in "0123456789.":
+            position += 1
+        stretch = text[start:position]
+        if ".." in stretch or stretch.strip(".").count(".") == 3:  # five parts are no address, nor are four of them
+            yield start, min(len(text), position + 1)
+
+
+_VERY_FEW = 2  # numbers that are looked for in the whole text sooner than in its runs of digits
+_FEW = 8  # detectors that are already known to be the only ones: their own search is cheaper than the first looks
+
+
+def _at_literals(text: str, hay: str, detector: Detector, rank: int, found: _Found) -> None:
+    """Try the pattern where its literals stand. hay: the text as the literals are written."""
+    before, after, forward = detector.before, detector.after, detector.forward
+    if before is None or len(hay) != len(text):  # lower case of some scripts is longer: places would not agree
         _each(detector, rank, text, (0, len(text)), found)
         return
     for literal in detector.literals or ():
-        position, free = hay.find(literal), 0
+        position, free, size = hay.find(literal), 0, len(literal)
         while position >= 0:
-            end = _try(detector, rank, text, (max(free, position - detector.before), position), found)
-            free = max(free, end)
-            position = hay.find(literal, max(free, position + len(literal)))
+            if (not after or hay[position + size : position + size + 1] in after) and (
+                forward is None or forward.match(text, position)
+            ):
+                free = max(free, _try(detector, rank, text, (max(free, position - before), position), found))
+            position = hay.find(literal, max(free, position + size))
 
 
 def _try(detector: Detector, rank: int, text: str, place: tuple[int, int], found: _Found) -> int:
@@ -257,8 +320,10 @@ def _accepted(detector: Detector, text: str, hit: re.Match[str]) -> Match | None
         return None
     if detector.check is not None and not detector.check(text[start:end]):
         return None
-    if detector.nearby is not None and not detector.nearby.search(text[max(0, start - 48) : start].lower()):
-        return None
+    if detector.nearby is not None:  # one character more, which shows whether the first word is whole
+        window = text[max(0, start - NEAR - 1) : start].lower()
+        if not detector.nearby.search(window, int(start > NEAR)):
+            return None
     if detector.around is not None and not detector.around(text, start, end):
         return None
     return Match(detector.type, start, end, detector.name)

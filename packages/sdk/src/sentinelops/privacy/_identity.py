@@ -13,6 +13,7 @@ def _number(name: str, pattern: str, check: Callable[[str], bool], *near: str) -
     return Detector(name, "national_id", r"\b" + pattern + r"\b", None, check, number=True, near=near)
 
 
+_MONTH_DAY = r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 _TAX = (
     "steuer-id",
     "steuerid",
@@ -36,8 +37,8 @@ NATIONAL: tuple[Detector, ...] = (
     _number("br_cnpj", r"[0-9]{2}\.[0-9]{3}\.[0-9]{3}/[0-9]{4}-[0-9]{2}", _national.br_cnpj),
     _number("br_cnpj_near", r"[0-9]{14}", _national.br_cnpj, "cnpj"),
     _number("ch_ahv", r"756\.?[0-9]{4}\.?[0-9]{4}\.?[0-9]{2}", _national.ch_ahv),
-    _number("kr_rrn", r"[0-9]{6}-[1-8][0-9]{6}", _national.kr_rrn),
-    _number("za_id", r"[0-9]{6} ?[0-9]{4} ?[0-2][89][0-9]", _national.za_id),
+    _number("kr_rrn", r"[0-9]{2}" + _MONTH_DAY + r"-[1-8][0-9]{6}", _national.kr_rrn),
+    _number("za_id", r"[0-9]{2}" + _MONTH_DAY + r" ?[0-9]{4} ?[0-2][89][0-9]", _national.za_id),
     _number("ro_cnp", r"[1-8][0-9]{12}", _national.ro_cnp, "cnp", "cod numeric personal"),
     _number("br_cpf", r"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}", _national.br_cpf),
     _number("br_cpf_near", r"[0-9]{11}", _national.br_cpf, "cpf"),

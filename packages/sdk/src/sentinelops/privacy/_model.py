@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+NEAR = 48
+"""Characters before a number in which a word that it wants must stand."""
+
 
 class Match(NamedTuple):
     """Private text found: `text[start:end]`, its type ("email", "secret" ...) and the name of who found it."""
@@ -17,7 +20,7 @@ class Match(NamedTuple):
     detector: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Detector:
     """One kind of private text.
 
@@ -28,9 +31,11 @@ class Detector:
 
     How `find` saves itself the search; a detector of one's own needs none of it:
     literals: every match holds one of these (in lower case when `folded`). before: a match starts at most so many
-    characters before its literal, 0: with it; None: the whole text is searched. number: a match lies in a run of
-    digits, single capitals and separators, with at most 3 characters before and 2 behind. token: it begins with its
-    literal, and that stands in a word of at least 16 of `A-Za-z0-9_-`.
+    characters before its literal, 0: with it; None: the whole text is searched. after: one of these characters stands
+    behind the literal. ahead: pattern of the literal and what follows it, tried before the search from `before`.
+    number: a match lies in a run of digits, single capitals and separators, with at most 3 characters before and 2
+    behind. token: it begins with its literal, and that stands in a word of at least 16 of `A-Za-z0-9_-`. sieve: RE2
+    pattern of which a match is in every text in which this detector finds something, where its own lets too much pass.
     """
 
     name: str
@@ -39,17 +44,27 @@ class Detector:
     literals: tuple[str, ...] | None = None
     check: Callable[[str], bool] | None = None
     before: int | None = 0
+    after: frozenset[str] = frozenset()
+    ahead: str = ""
     folded: bool = False
     number: bool = False
     token: bool = False
     near: tuple[str, ...] = ()
     extent: Callable[[str], int] | None = None
     around: Callable[[str, int, int], bool] | None = None
+    sieve: str = ""
     compiled: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    forward: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
     nearby: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "compiled", re.compile(self.pattern, re.ASCII))
+        if self.ahead:
+            object.__setattr__(self, "forward", re.compile(self.ahead, re.ASCII))
         if self.near:
-            words = "|".join(map(re.escape, self.near))
-            object.__setattr__(self, "nearby", re.compile(f"(?<![a-z])(?:{words})(?![a-z])"))
+            object.__setattr__(self, "nearby", re.compile(f"(?<![a-z])(?:{self.words})(?![a-z])"))
+
+    @property
+    def words(self) -> str:
+        """A pattern of the words of `near`."""
+        return "|".join(map(re.escape, self.near))

@@ -45,6 +45,7 @@ def _no_mark(text: str, start: int, end: int) -> bool:
 
 
 _VALUE = r"([A-Za-z0-9!#$%&*+./?@^_~=-]{8,250})"
+_SIGNS = frozenset("\\\"'] \t=:")  # what may stand behind the name
 _GIVEN = r"\\{0,4}[\"']?\]?[ \t]{0,4}(?:=|:|=>|:=)[ \t]{0,4}\\{0,4}[\"']?"
 
 
@@ -54,14 +55,14 @@ def _prefixed(name: str, pattern: str, *literals: str, check: bool = False) -> D
 
 SECRETS: tuple[Detector, ...] = (
     Detector("private_key", "secret", r"-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----(?:[A-Za-z0-9+/=\s\\:,.]|-[A-Za-z0-9])*(?:-----END [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----)?", ("-----BEGIN ",)),
-    Detector("connection_string", "secret", r"\b[a-zA-Z][a-zA-Z0-9+.-]{1,31}://[^\s:/@'\"<>]{0,128}:([^\s/@'\"<>]{1,256})@[^\s'\"<>]{1,256}", ("://",), before=32),
+    Detector("connection_string", "secret", r"\b[a-zA-Z][a-zA-Z0-9+.-]{1,31}://[^\s:/@'\"<>]{0,128}:([^\s/@'\"<>]{1,256})@[^\s'\"<>]{1,256}", ("://",), before=32, ahead=r"://[^\s:/@'\"<>]{0,128}:[^\s/@'\"<>]{1,256}@"),
     Detector("jwt", "secret", r"\beyJ[A-Za-z0-9_-]{13,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*", ("eyJ",), token=True),
     _prefixed("model_key", r"(?:sk|rk|pk)[-_](?:[a-z0-9]{2,12}[-_]){0,4}[A-Za-z0-9_-]{16,250}", "sk-", "sk_", "rk-", "rk_", "pk-", "pk_", check=True),
     _prefixed("huggingface_token", r"(?:hf|api_org)_[A-Za-z0-9]{30,60}\b", "hf_", "api_org_"),
     _prefixed("provider_key", r"(?:gsk_|xai-|r8_|pplx-|nvapi-|csk-|fw_|tgp_v1_|jina_|voyage-|pa-|esecret_|tvly-|lsv2_pt_|lsv2_sk_|e2b_|dapi)[A-Za-z0-9_-]{24,200}", "gsk_", "xai-", "r8_", "pplx-", "nvapi-", "csk-", "fw_", "tgp_v1_", "jina_", "voyage-", "pa-", "esecret_", "tvly-", "lsv2_pt_", "lsv2_sk_", "e2b_", "dapi", check=True),
     _prefixed("sentinelops_key", r"so_[a-z]{2,10}_[A-Za-z0-9_-]{20,120}", "so_"),
     _prefixed("aws_key_id", r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b", "AKIA", "ASIA", "ABIA", "ACCA"),
-    _prefixed("aws_bedrock_key", r"ABSK[A-Za-z0-9+/=]{40,300}", "ABSK"),
+    _prefixed("aws_bedrock_key", r"ABSK[A-Za-z0-9]{12}[A-Za-z0-9+/=]{28,300}", "ABSK"),
     _prefixed("github_token", r"(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255})", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
     _prefixed("gitlab_token", r"gl(?:pat|dt|ptt|cbt|rt|soat|ft|imt|agent)-[A-Za-z0-9_-]{20,64}", "glpat-", "gldt-", "glptt-", "glcbt-", "glrt-", "glsoat-", "glft-", "glimt-", "glagent-"),
     _prefixed("slack_token", r"xox[abeoprs]-[A-Za-z0-9-]{14,250}", "xox"),
@@ -69,22 +70,24 @@ SECRETS: tuple[Detector, ...] = (
     Detector("slack_hook", "secret", r"hooks\.slack\.com/services/([A-Za-z0-9/]{20,120})", ("hooks.slack.com/",)),
     Detector("discord_hook", "secret", r"/api/webhooks/([0-9]{15,22}/[A-Za-z0-9_-]{30,120})", ("/api/webhooks/",)),
     _prefixed("google_key", r"AIza[A-Za-z0-9_-]{35}", "AIza"),
-    Detector("google_token", "secret", r"\b(?:ya29\.[A-Za-z0-9_-]{20,500}|GOCSPX-[A-Za-z0-9_-]{20,60})", ("ya29.", "GOCSPX-")),
+    Detector("google_token", "secret", r"\bya29\.[A-Za-z0-9_-]{20,500}", ("ya29.",)),
+    _prefixed("google_secret", r"GOCSPX-[A-Za-z0-9_-]{20,60}", "GOCSPX-"),
     _prefixed("stripe_hook", r"whsec_[A-Za-z0-9]{16,250}", "whsec_"),
     _prefixed("npm_token", r"npm_[A-Za-z0-9]{36}\b", "npm_"),
     _prefixed("pypi_token", r"pypi-AgE[A-Za-z0-9_-]{40,400}", "pypi-AgE"),
     Detector("sendgrid_key", "secret", r"\bSG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{32,64}", ("SG.",)),
     _prefixed("twilio_key", r"SK[0-9a-f]{32}\b", "SK"),
     _prefixed("mailgun_key", r"key-[0-9a-f]{32}\b", "key-"),
-    _prefixed("service_token", r"(?:shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}|do[oprt]_v1_[0-9a-f]{64}|dckr_pat_[A-Za-z0-9_-]{20,64}|glsa_[A-Za-z0-9_]{32,64}|lin_api_[A-Za-z0-9]{32,64}|ntn_[A-Za-z0-9]{40,60}|secret_[A-Za-z0-9]{40,60}|figd_[A-Za-z0-9_-]{38,60}|pscale_(?:tkn|pw)_[A-Za-z0-9_-]{30,80}|sbp_[0-9a-f]{40}|PMAK-[0-9a-f]{24}-[0-9a-f]{34}|NRAK-[A-Z0-9]{27}|sntrys_[A-Za-z0-9+/=_]{40,400}|ATATT3[A-Za-z0-9_=-]{60,300}|EAA[A-Za-z0-9]{80,300}|rubygems_[0-9a-f]{48}|AGE-SECRET-KEY-1[A-Z0-9]{58})", "shpat_", "shpca_", "shppa_", "shpss_", "doo_v1_", "dop_v1_", "dor_v1_", "dot_v1_", "dckr_pat_", "glsa_", "lin_api_", "ntn_", "secret_", "figd_", "pscale_", "sbp_", "PMAK-", "NRAK-", "sntrys_", "ATATT3", "EAA", "rubygems_", "AGE-SECRET-KEY-1"),
+    _prefixed("service_token", r"(?:shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}|do[oprt]_v1_[0-9a-f]{64}|dckr_pat_[A-Za-z0-9_-]{20,64}|glsa_[A-Za-z0-9_]{32,64}|lin_api_[A-Za-z0-9]{32,64}|ntn_[A-Za-z0-9]{40,60}|secret_[A-Za-z0-9]{40,60}|figd_[A-Za-z0-9_-]{38,60}|pscale_(?:tkn|pw)_[A-Za-z0-9_-]{30,80}|sbp_[0-9a-f]{40}|PMAK-[0-9a-f]{24}-[0-9a-f]{34}|NRAK-[A-Z0-9]{27}|sntrys_[A-Za-z0-9_]{9}[A-Za-z0-9+/=_]{31,400}|ATATT3[A-Za-z0-9_-]{10}[A-Za-z0-9_=-]{50,300}|EAA[A-Za-z0-9]{80,300}|rubygems_[0-9a-f]{48}|AGE-SECRET-KEY-1[A-Z0-9]{58})", "shpat_", "shpca_", "shppa_", "shpss_", "doo_v1_", "dop_v1_", "dor_v1_", "dot_v1_", "dckr_pat_", "glsa_", "lin_api_", "ntn_", "secret_", "figd_", "pscale_", "sbp_", "PMAK-", "NRAK-", "sntrys_", "ATATT3", "EAA", "rubygems_", "AGE-SECRET-KEY-1"),
     Detector("vault_token", "secret", r"\bhvs\.[A-Za-z0-9_-]{24,200}", ("hvs.",)),
     Detector("telegram_token", "secret", r"\b[0-9]{8,10}:AA[A-Za-z0-9_-]{33}", (":AA",), before=10),
     Detector("signature", "secret", r"(?i:[?&;]|\b)(?i:sig|signature|x-amz-signature|x-goog-signature|sharedaccesssignature)=([A-Za-z0-9%+/=_-]{20,600})", ("sig=", "signature="), before=23, folded=True),
     Detector("bearer", "secret", r"\b(?i:bearer|basic)[ \t]{1,8}([A-Za-z0-9._~+/=-]{16,1000})", ("bearer", "basic"), opaque, folded=True),
+    Detector("assigned_secret", "secret", r"(?i:secret|token|credential)" + _GIVEN + _VALUE, ("secret", "token", "credential"), _assigned, after=_SIGNS, folded=True, around=_no_mark),
     Detector(
-        "assigned_secret", "secret",
-        r"(?i:secret|api[_-]?key|token|access[_-]?key|account[_-]?key|auth[_-]?key|license[_-]?key|signing[_-]?key|encryption[_-]?key|subscription[_-]?key|client[_-]?key|credential)" + _GIVEN + _VALUE,
-        ("secret", "api", "token", "access", "account", "auth", "license", "signing", "encryption", "subscription", "client", "credential"), _assigned, folded=True, around=_no_mark,
+        "assigned_key", "secret",
+        r"(?i:api|access|account|auth|license|signing|encryption|subscription|client)[_-]?(?i:key)" + _GIVEN + _VALUE,
+        ("api", "access", "account", "auth", "license", "signing", "encryption", "subscription", "client"), _assigned, after=frozenset("kK_-"), folded=True, around=_no_mark,
     ),
     Detector(
         "assigned_password", "secret",

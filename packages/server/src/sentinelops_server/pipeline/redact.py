@@ -95,15 +95,13 @@ class Redactor:
         self._types = {one.name: one.type for one in self._detectors}
         self._own = detectors is not privacy.DETECTORS
         self._all = frozenset(n for n, one in enumerate(self._detectors) if self._rules.action(one.type) != "keep")
-        options = re2.Options()
-        options.max_mem = 64 << 20
-        options.log_errors = False
-        self._set = re2.Set.SearchSet(options)
-        for detector in self._detectors:
-            self._set.Add(detector.pattern)
-        self._set.Add(CANARY)
-        self._set.Compile()
+        self._set = _pattern_set([one.sieve or one.pattern for one in self._detectors] + [CANARY])
         self._canary = len(self._detectors)
+        # a number that wants a word beside it is looked for only in a text that has such a word
+        self._weak = [number for number, one in enumerate(self._detectors) if one.near]
+        self._words = _pattern_set(
+            [f"(?:^|[^a-zA-Z])(?i:{self._detectors[n].words})(?:[^a-zA-Z]|$)" for n in self._weak] + [CANARY]
+        )
 
     def redact(self, span: Span, request: LLMRequest | None = None, payload: Payload | None = None) -> bool:
         """Redact one span with its request and payload in place, counting into `request.redactions`.
@@ -178,10 +176,24 @@ class Redactor:
     def _look(self, texts: list[str], only: frozenset[int]) -> frozenset[int]:
         """Return those detectors of `only` that may find something in the texts."""
         texts.append(CANARY)
-        hits = self._set.Match("\n".join(texts))
+        text = "\n".join(texts)
+        hits = self._set.Match(text)
         if self._canary not in hits:
             raise RedactorFailed("the pattern set gave no answer")
-        return only.intersection(hits) if len(hits) > 1 else NOTHING
+        if len(hits) == 1:
+            return NOTHING
+        found = only.intersection(hits)
+        return self._announced(found, text) if any(self._detectors[hit].near for hit in found) else found
+
+    def _announced(self, hits: frozenset[int], text: str) -> frozenset[int]:
+        """Leave out the detectors that want a word beside the number when no such word is in the text."""
+        if "\u0130" in text:  # its small letter is an i and a dot, which the patterns do not know
+            return hits
+        words = self._words.Match(text)
+        if len(self._weak) not in words:
+            raise RedactorFailed("the set of words gave no answer")
+        announced = {self._weak[word] for word in words if word < len(self._weak)}
+        return frozenset(hit for hit in hits if hit in announced or not self._detectors[hit].near)
 
     def _replace(self, value: Any, only: frozenset[int], counts: dict[str, int]) -> Any:
         """Return a copy of a JSON value with the findings of the detectors `only` replaced."""
@@ -269,6 +281,17 @@ class Redactor:
             request.metadata = replace(request.metadata, hits, fields.setdefault("metadata", {}))
             request.parameters = replace(request.parameters, hits, fields.setdefault("parameters", {}))
             request.tags = replace(request.tags, hits, fields.setdefault("tags", {}))
+
+
+def _pattern_set(patterns: Sequence[str]) -> Any:
+    options = re2.Options()
+    options.max_mem = 64 << 20
+    options.log_errors = False
+    made = re2.Set.SearchSet(options)
+    for pattern in patterns:
+        made.Add(pattern)
+    made.Compile()
+    return made
 
 
 _NUMBERS = frozenset((int, float, bool))
