@@ -13,6 +13,7 @@ import pytest
 import sentinelops
 from sentinelops import _content, _resolve, privacy, semconv
 from sentinelops._content import ContentPolicy, blob
+from sentinelops.instrument._wire.answer import without_key
 from sentinelops.testing import capture
 
 PIXELS = bytes(range(256)) * 8
@@ -54,6 +55,23 @@ def test_redact_marks_and_counts_in_every_corner() -> None:
         {"type": "tool_call", "arguments": "{not json"},
     ]
     assert counts == {"sentinelops.redactions.email": 2, "sentinelops.redactions.input_messages.email": 2}
+
+
+def test_escapes_in_json_text_hide_nothing() -> None:
+    inner = '{"to": "eve\\u0040example.com", "n": [4111111111111111, "\\n+49 30 901820"], "x": "a\\\\b"}'
+    (text, fine, cut), ready = messages([inner, '{"line": "one\\ntwo"}', '{"to": "eve@example.com\\n'])
+    assert json.loads(text) == {"to": "[email]", "n": ["[card]", "\n[phone]"], "x": "a\\b"}
+    assert (fine, cut) == ('{"line": "one\\ntwo"}', '{"to": "[email]\\n')
+    assert ready["sentinelops.redactions.email"] == 2
+    deep = "[" * 5_000 + '"\\n eve@example.com"' + "]" * 5_000
+    assert messages([deep])[0] == [deep.replace("eve@example.com", "[email]")]
+
+
+def test_error_texts_obey_the_rules() -> None:
+    rules = privacy.Rules({"email": "keep", "ip": "drop"})
+    error = without_key(ValueError("no eve@example.com at 10.1.2.3 with sk-proj-****WXYZ"))
+    assert ContentPolicy(rules=rules).text(str(error)) == "no eve@example.com at  with [secret]"
+    assert ContentPolicy().text(str(error)) == "no [email] at [ip] with [secret]"
 
 
 def test_a_message_is_cut_at_its_limit_and_a_secret_on_the_border_is_not_cut_in_half() -> None:

@@ -25,6 +25,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}\Z")
 _BLOB_KEYS = ("data", "b64_json", "content", "file_data", "image_base64", "bytes")
 _MIME_KEYS = ("mime_type", "media_type", "mimeType", "mediaType", "format", "input_format")
 _MIME_NAMES = frozenset(_MIME_KEYS)
+_JSON_STARTS = ("{", "[", '"')
 _PLAIN = frozenset({"role", "type", "id", "finish_reason"})  # words of the format, not of the people
 _MARGIN = 512  # characters looked at beyond the limit, so that a secret on the border is seen whole
 _DEPTH = 32
@@ -258,10 +259,27 @@ class _Cleaner:
         return value if redacted == text else redacted or None
 
     def _counted(self, text: str) -> str:
+        if "\\" in text and text[0] in _JSON_STARTS and (inner := _parsed(text, _JSON_STARTS)) is not text:
+            try:  # JSON with escapes, in which a pattern could miss what it looks for
+                redacted = self._inner(inner)
+                return text if redacted == inner else dumps(redacted)
+            except RecursionError:
+                pass
         text, counts = self._policy.redact(text)
         for detector, count in counts.items():
             self.redactions[detector] = self.redactions.get(detector, 0) + count
         return text
+
+    def _inner(self, value: Any) -> Any:
+        """A JSON value with its strings, keys and large numbers redacted."""
+        kind = type(value)
+        if kind is str:
+            return self._counted(value) if len(value) > 5 else value
+        if kind is dict:
+            return {self._inner(key): self._inner(item) for key, item in value.items()}
+        if kind is list:
+            return [self._inner(item) for item in value]
+        return self._number(value) if kind is int else value
 
     def _string(self, text: str) -> Any:
         length = len(text)
@@ -299,11 +317,11 @@ def _is_encoded(value: Any, least: int, *, named: bool = False) -> bool:
     return named or len(set(head)) > 12
 
 
-def _parsed(text: str) -> Any:
+def _parsed(text: str, starts: tuple[str, ...] = ("{", "[")) -> Any:
     """A tool's arguments as the JSON they are, so that redaction sees values; not JSON: the text itself."""
-    if not text.startswith(("{", "[")) or len(text) > 100_000:
+    if not text.startswith(starts) or len(text) > 100_000:
         return text
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ... import privacy
 from ... import semconv as s
 from .provider import refine, telling
 from .streams import EDGE_BYTES, Folder, Passage, loads_or_none
@@ -154,7 +153,7 @@ def without_key(error: BaseException) -> BaseException:
     """Copy the error without what providers echo of a wrong key: `sk-proj-****WXYZ`."""
     plain = OSError if isinstance(error, OSError) else BaseException  # those of requests and huggingface_hub are both
     copy: BaseException = plain.__new__(type(error))
-    copy.args = (privacy.redact(_MASKED_KEY.sub("[secret]", str(error)))[0],)
+    copy.args = (_MASKED_KEY.sub("[secret]", str(error)),)
     return copy.with_traceback(error.__traceback__)
 
 
