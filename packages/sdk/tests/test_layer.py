@@ -81,6 +81,17 @@ def test_of_three_the_innermost() -> None:
     assert [span["parent_id"] for span in spans] == [spans[1]["span_id"], spans[2]["span_id"], None]
 
 
+def test_covered_it_has_the_steps_name() -> None:
+    with capture() as captured:
+        for below in (True, False):
+            one = layer(step="ChatOpenAI")
+            if below:
+                inner_call(context=one.context)
+            one.end("answer")
+        names = [span["name"] for span in captured.spans]
+    assert names == ["chat m", "ChatOpenAI", "chat m"]
+
+
 def test_suppressed_or_unconfigured_there_is_none() -> None:
     assert start_layer("chat", "p", "m", request={}, describe=describe) is None
     with capture() as captured:

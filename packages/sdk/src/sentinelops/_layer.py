@@ -85,16 +85,34 @@ class LayerRecord(CallRecord):
 class Layer(Call):
     """A running model call as a framework sees it. Unlike a Call it can be made the current span.
 
-    context: in which it is current, for what starts below it elsewhere.
+    context: in which it is current, for what starts below it elsewhere. step: the name of its span when a call was seen
+    below, whose span has the call's name; None: that name stays.
     """
 
-    __slots__ = ("_token", "context", "cover")
+    __slots__ = ("_token", "context", "cover", "step")
 
     def __init__(self, runtime: _runtime.Runtime, span: Span, record: LayerRecord, parent: Context) -> None:
         super().__init__(runtime, span, record)
         self.cover = record.cover
         self.context: Context = otel_context.set_value(LAYER_KEY, record.cover, set_span_in_context(span, parent))
         self._token: Token[Context] | None = None
+        self.step: str | None = None
+
+    def end(
+        self,
+        response: Any = None,
+        *,
+        error: BaseException | None = None,
+        cancelled: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """As a call's end()."""
+        if self.step and self.cover.covered and not self.ended:
+            try:
+                cast("Span", self.span).update_name(self.step)
+            except Exception as failure:
+                swallow("layer.name", failure)
+        super().end(response, error=error, cancelled=cancelled, headers=headers)
 
     def attach(self) -> None:
         """Make it current; undone by detach in the same context."""
@@ -122,8 +140,9 @@ def start_layer(  # noqa: PLR0913 - the facts of a call, all but three by name
     describe: Describe,
     streaming: bool = False,
     context: Context | None = None,
+    step: str | None = None,
 ) -> Layer | None:
-    """Begin a framework's model call under `context` (None: the current one); the arguments are start_call's.
+    """Begin a framework's model call under `context` (None: the current one); `step`: see Layer, the rest: start_call.
 
     Not current until attach(). None when the SDK is off or the call suppressed. Never raises.
     """
@@ -144,7 +163,11 @@ def start_layer(  # noqa: PLR0913 - the facts of a call, all but three by name
         record = LayerRecord(operation, provider, model, copied, describe, Cover())
         record.streaming = streaming
         span = runtime.start_span(f"{operation} {model}" if model else operation, SpanKind.INTERNAL, parent)
-        return None if span is None else Layer(runtime, cast("Span", span), record, parent)
+        if span is None:
+            return None
+        layer = Layer(runtime, cast("Span", span), record, parent)
+        layer.step = step
+        return layer
     except Exception as failure:
         swallow("layer.start", failure)
         return None
