@@ -220,6 +220,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("REDACTION", "redact", "mode", "redact: replace secrets and personal data before anything is stored; off"),
     Setting("REDACTION_ACTIONS", "redact", "actions", "what becomes of a type: email=hash, ip=keep ...; else masked"),
     Setting("REDACTION_KEY", "redact", "key", "key of the hash, at least 16 characters, the SDK's too"),
+    Setting("REDACTION_ENTITIES", "redact", "entities", "also names: person, place, organisation; wants an extra"),
     Setting("PRICES_FILE", "server", "prices_file", "JSON or TOML file of own prices, read again when it changes"),
     Setting("METRICS_MAX_SERIES", "meter", "max_label_sets", "label sets of /metrics; more are counted as other"),
     Setting(

@@ -12,6 +12,7 @@ import re2
 from sentinelops import privacy
 
 from ..model import LLMRequest, LogRecord, Payload, Span, SpanEvent, SpanLink
+from .entities import Entities, check_entities
 
 __all__ = ["RedactConfig", "Redactor", "RedactorFailed"]
 
@@ -65,16 +66,19 @@ class RedactorFailed(RuntimeError):
 class RedactConfig:
     """mode: `redact` (default) replaces what privacy.DETECTORS find; `off` keeps every text as it came.
 
-    actions: `type=keep|mask|hash|drop`, all others are masked. key: of the hash. Raises ValueError with the cause.
+    actions: `type=keep|mask|hash|drop`, all others are masked. key: of the hash. entities: `person`,
+    `place`, `organisation`: also found, in payloads, by a language model. Raises ValueError with the cause.
     """
 
     mode: Literal["redact", "off"] = "redact"
     actions: tuple[str, ...] = ()
     key: str | None = field(default=None, repr=False)
+    entities: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.mode not in ("redact", "off"):
             raise ValueError(f"redaction mode must be redact or off, not {self.mode!r}")
+        check_entities(self.entities)
         self.rules()
 
     def rules(self) -> privacy.Rules:
@@ -93,6 +97,8 @@ class Redactor:
         self._secrets = frozenset(number for number, one in enumerate(self._detectors) if one.type == "secret")
         self._rules = self.config.rules()
         self._types = {one.name: one.type for one in self._detectors}
+        entities = self.config.entities if self.config.mode == "redact" else ()
+        self._entities = Entities(entities, self._rules) if entities else None
         self._own = detectors is not privacy.DETECTORS
         self._all = frozenset(n for n, one in enumerate(self._detectors) if self._rules.action(one.type) != "keep")
         self._set = _pattern_set([one.sieve or one.pattern for one in self._detectors] + [CANARY])
@@ -113,6 +119,8 @@ class Redactor:
         fields: Fields = {}
         try:
             self._redact_span(span, request, payload, fields)
+            if self._entities is not None and payload is not None:
+                payload.content = self._entities.redact(payload.content, fields)
         except Exception:  # whatever broke, unredacted text must not be kept
             _withhold(span, request)
             return False
