@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import huggingface_hub.errors
@@ -183,6 +186,20 @@ def test_wrapped_again_by_another_ours_lets_pass(
     run_either(TGI, hub.root, asynchronous=False)
     spans(1)
     monkeypatch.undo()
+
+
+def test_nothing_is_imported_for_the_host(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import sys\nimport sentinelops\nsentinelops.instrument('huggingface')\nimport huggingface_hub\n"
+        "assert 'huggingface_hub.inference._client' not in sys.modules\n"
+        "for name in ('InferenceClient', 'AsyncInferenceClient'):\n"
+        "    assert hasattr(getattr(huggingface_hub, name)._inner_post, '__wrapped__')\n"
+        "print(sentinelops.uninstrument('huggingface'))\n"
+        "assert not hasattr(huggingface_hub.InferenceClient._inner_post, '__wrapped__')\n"
+    )
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("('huggingface',)\n", "")
 
 
 def test_an_unknown_client_is_left_alone(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
