@@ -42,6 +42,10 @@ _DETAILS = (
     ("output_tokens_details", _OUTPUT_DETAILS),
     ("output_token_details", _OUTPUT_DETAILS),
 )
+_CACHED_DETAILS = {
+    "audio_tokens": s.USAGE_AUDIO_CACHE_READ_TOKENS,
+    "image_tokens": s.USAGE_IMAGE_CACHE_READ_TOKENS,
+}
 _ZERO_TELLS = frozenset(
     (s.USAGE_INPUT_TOKENS, s.USAGE_OUTPUT_TOKENS, s.USAGE_CACHE_READ_TOKENS, s.USAGE_REASONING_TOKENS)
 )
@@ -59,13 +63,19 @@ def usage_attributes(body: Mapping[str, Any]) -> dict[str, Any]:
     for name, known in _DETAILS:
         details = usage.get(name)
         if isinstance(details, MAPPINGS):
-            for key, value in details.items():
-                if value is not None and key in known:
-                    _count(out, known[key], value)
+            _detailed(out, details, known)
     for name, attribute in _TOP_LATE:
         if name in usage:
             _count(out, attribute, usage[name])
     return {key: count for key, count in out.items() if count or key in _ZERO_TELLS}
+
+
+def _detailed(out: dict[str, Any], details: Mapping[str, Any], known: Mapping[str, str]) -> None:
+    for key, value in details.items():
+        if value is not None and key in known:
+            _count(out, known[key], value)
+        elif key == "cached_tokens_details" and isinstance(value, MAPPINGS):
+            _detailed(out, value, _CACHED_DETAILS)
 
 
 def _count(out: dict[str, Any], attribute: str, value: Any) -> None:

@@ -10,7 +10,7 @@ from .._wire.answer import Protocol
 from .._wire.exchange import Exchange, begin
 from .._wire.provider import endpoint_of
 from .._wire.stainless import Hooks, body_of
-from . import _azure
+from . import _azure, _batches, _sockets
 
 __all__ = ["instrument", "uninstrument"]
 
@@ -44,15 +44,39 @@ def route_of(options: Any) -> tuple[str, Protocol] | None:
     return None
 
 
+def _begin_batch(client: Any, options: Any) -> Exchange | None:
+    """What `batches` and `files` do of a batch; None for everything else."""
+    path, read = str(options.url), options.method in ("get", "GET")
+    if path == "/batches" and not read:
+        return begin("create_batch", _batches.BATCHES, endpoint_of(client), body_of(options), streaming=False)
+    if read and path.startswith("/batches/"):
+        return _batches.Looked()
+    if read and path.startswith("/files/") and path.endswith("/content"):
+        return _batches.Results(endpoint_of(client), path[len("/files/") : -len("/content")])
+    return None
+
+
 def _begin(client: Any, options: Any, streaming: bool) -> Exchange | None:
     route = route_of(options)
     if route is None:
-        return None
+        return _begin_batch(client, options)
     endpoint, body = endpoint_of(client), body_of(options)
     named = _azure.of_client(client, options, body.get("model")) if endpoint.provider in _azure.PROVIDERS else None
     return begin(*route, endpoint, body, streaming=streaming, named=named)
 
 
 _hooks = Hooks("openai", _begin)
-instrument = _hooks.instrument
-uninstrument = _hooks.uninstrument
+
+
+def instrument() -> bool:
+    """Put our wrappers around the client's functions; True when calls are watched."""
+    if not _hooks.instrument():
+        return False
+    _sockets.instrument()
+    return True
+
+
+def uninstrument() -> bool:
+    """Take the wrappers off."""
+    _sockets.uninstrument()
+    return _hooks.uninstrument()
