@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from sentinelops import privacy
 
-CORPUS = Path(__file__).parent / "privacy_corpus" / "labelled.jsonl"
+FOLDER = Path(__file__).parent / "privacy_corpus"
+CORPUS = FOLDER / "labelled.jsonl"
+BY_HAND = FOLDER / "by_hand.txt"
 Miss = tuple[str, str, str]
+Figures = dict[str, tuple[int, float, float]]
 
 
-def measure() -> tuple[int, dict[str, tuple[int, float, float]], list[Miss]]:
+def generated() -> list[dict[str, Any]]:
+    """The generated texts, and the first ones by hand: `{text, spans: [[type, start, end]]}`."""
+    return [json.loads(line) for line in CORPUS.read_text(encoding="utf-8").splitlines()]
+
+
+def by_hand() -> list[dict[str, Any]]:
+    """Texts in which `«type|value»` is private."""
+    rows = []
+    for line in BY_HAND.read_text(encoding="utf-8").splitlines():
+        text, spans, position = "", [], 0
+        for hit in re.finditer(r"«(\w+)\|(.*?)»", line):
+            text += line[position : hit.start()]
+            spans.append([hit[1], len(text), len(text) + len(hit[2])])
+            text, position = text + hit[2], hit.end()
+        rows.append({"text": text + line[position:], "spans": spans})
+    return rows
+
+
+def measure(rows: list[dict[str, Any]]) -> tuple[int, Figures, list[Miss]]:
     """Number of texts; by type how many labels, precision, recall; what was missed or wrongly found.
 
     A label counts as found when a match of its type covers all of it.
     """
-    rows = [json.loads(line) for line in CORPUS.read_text(encoding="utf-8").splitlines()]
     labels, found, right, good = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     misses: list[Miss] = []
     for row in rows:

@@ -68,10 +68,10 @@ def iban_extent(text: str) -> int:
     for position, character in enumerate(text):
         if len(compact) == wanted:
             break
-        if character != " ":
+        if character not in " -":
             compact.append(character)
             end = position + 1
-    if not wanted or len(compact) != wanted or (end < len(text) and text[end] != " "):
+    if not wanted or len(compact) != wanted or (end < len(text) and text[end] not in " -"):
         return 0
     number = "".join(str(int(character, 36)) for character in compact[4:] + compact[:4])
     return end if int(number) % 97 == 1 else 0

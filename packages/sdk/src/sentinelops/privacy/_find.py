@@ -170,7 +170,7 @@ class _Search:
         if "@" in text:
             items.add(RANKED["email"])
             if "://" in text:
-                items.add(RANKED["connection_string"])
+                items.update((RANKED["connection_string"], RANKED["url_token"]))
         if "%40" in text:
             items.add(RANKED["email_encoded"])
         folded = raw.lower()  # of ASCII letters only, which is all that is asked for

@@ -7,10 +7,16 @@ from collections.abc import Callable
 
 from . import _national
 from ._model import Detector
+from ._personal import no_tail
 
 
 def _number(name: str, pattern: str, check: Callable[[str], bool], *near: str) -> Detector:
     return Detector(name, "national_id", r"\b" + pattern + r"\b", None, check, number=True, near=near)
+
+
+def _long(text: str) -> bool:
+    """Passports have eight or nine characters nearly everywhere."""
+    return 7 <= len(text) <= 9
 
 
 _MONTH_DAY = r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
@@ -48,7 +54,7 @@ NATIONAL: tuple[Detector, ...] = (
     _number("tr_kimlik", r"[1-9][0-9]{10}", _national.tr_kimlik, "kimlik", "tckn", "tc no", "t.c.", "tc kimlik no", "kimlik no"),
     _number("de_steuer_id", r"[1-9][0-9] ?[0-9]{3} ?[0-9]{3} ?[0-9]{3}", _national.de_steuer_id, *_TAX),
     _number("pl_pesel", r"[0-9]{11}", _national.pl_pesel, "pesel"),
-    _number("in_aadhaar", r"[2-9][0-9]{3}[ -][0-9]{4}[ -][0-9]{4}", _national.in_aadhaar),
+    Detector("in_aadhaar", "national_id", r"\b[2-9][0-9]{3}[ -][0-9]{4}[ -][0-9]{4}\b", None, _national.in_aadhaar, number=True, around=no_tail),
     _number("in_aadhaar_near", r"[2-9][0-9]{11}", _national.in_aadhaar, "aadhaar", "aadhar", "uidai", "आधार"),
     _number("jp_my_number", r"[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}", _national.jp_my_number, "my number", "my_number", "マイナンバー", "個人番号", "individual number"),
     _number("fi_hetu", r"[0-9]{6}[-+A-FU-Y][0-9]{3}[0-9A-FHJ-NPR-Y]", _national.fi_hetu),
@@ -63,5 +69,6 @@ NATIONAL: tuple[Detector, ...] = (
     _number("ca_sin", r"[1-79][0-9]{2}[ -]?[0-9]{3}[ -]?[0-9]{3}", _national.ca_sin, "sin", "social insurance", "social insurance number", "nas"),
     _number("au_tfn", r"[0-9]{3} ?[0-9]{3} ?[0-9]{3}", _national.au_tfn, "tfn", "tax file", "tax file number"),
     _number("es_dni", r"(?:[0-9]{2}\.?[0-9]{3}\.?[0-9]{3}|[XYZ][- ]?[0-9]{7})[- ]?[A-HJ-NP-TV-Z]", _national.es_dni),
+    _number("passport", r"[A-Z]{0,2}[0-9]{6,9}", _long, "passport", "passport no", "passport number", "passport_number", "reisepass", "passeport", "pasaporte", "passaporto", "passaporte", "paspoort", "paszport"),
     _number("uk_nino", r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]", _national.uk_nino),
 )  # fmt: skip

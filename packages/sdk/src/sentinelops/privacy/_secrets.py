@@ -14,7 +14,7 @@ def _words(text: str) -> bool:
     return opaque(text) and not _PLAIN_WORDS.fullmatch(text)
 
 
-_PLAIN_WORDS = re.compile(r"(?:[a-z]+|[0-9]{1,4}|v[0-9]+)(?:[-_](?:[a-z]+|[0-9]{1,4}|v[0-9]+))+")
+_PLAIN_WORDS = re.compile(r"(?:[a-z]+|[0-9]{1,12}|v[0-9]+)(?:[-_](?:[a-z]+|[0-9]{1,12}|v[0-9]+))+")
 _REFERENCE = re.compile(
     r"(?:\$\{?|%|<|\{\{|os\.|process\.|env[.\[(]|config[.\[(]|self\.|request\.|settings\.|[A-Za-z_][\w.]*\()"
 )
@@ -56,6 +56,7 @@ def _prefixed(name: str, pattern: str, *literals: str, check: bool = False) -> D
 SECRETS: tuple[Detector, ...] = (
     Detector("private_key", "secret", r"-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----(?:[A-Za-z0-9+/=\s\\:,.]|-[A-Za-z0-9])*(?:-----END [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----)?", ("-----BEGIN ",)),
     Detector("connection_string", "secret", r"\b[a-zA-Z][a-zA-Z0-9+.-]{1,31}://[^\s:/@'\"<>]{0,128}:([^\s/@'\"<>]{1,256})@[^\s'\"<>]{1,256}", ("://",), before=32, ahead=r"://[^\s:/@'\"<>]{0,128}:[^\s/@'\"<>]{1,256}@"),
+    Detector("url_token", "secret", r"://([A-Za-z0-9_-]{20,128})@[A-Za-z0-9]", ("://",), opaque, ahead=r"://[A-Za-z0-9_-]{20,128}@"),
     Detector("jwt", "secret", r"\beyJ[A-Za-z0-9_-]{13,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*", ("eyJ",), token=True),
     _prefixed("model_key", r"(?:sk|rk|pk)[-_](?:[a-z0-9]{2,12}[-_]){0,4}[A-Za-z0-9_-]{16,250}", "sk-", "sk_", "rk-", "rk_", "pk-", "pk_", check=True),
     _prefixed("huggingface_token", r"(?:hf|api_org)_[A-Za-z0-9]{30,60}\b", "hf_", "api_org_"),
@@ -91,7 +92,7 @@ SECRETS: tuple[Detector, ...] = (
     ),
     Detector(
         "assigned_password", "secret",
-        r"(?i:passw(?:or)?d|passphrase|passwort|contraseña|mot de passe|\bpwd|\bpasscode|senha)(?:" + _GIVEN + r"|[ \t]+(?i:is|ist|es|est|é|now)[ \t]+[\"']?)([A-Za-z0-9!#$%&*+./?@^_~=-]{6,250})",
-        ("passw", "passphrase", "contrase", "mot de passe", "pwd", "passcode", "senha"), _password, folded=True,
+        r"(?i:passw(?:or)?d|passphrase|passwort|_pass|contraseña|mot de passe|\bpwd|\bpasscode|senha)(?:" + _GIVEN + r"|[ \t]+(?i:is|ist|es|est|é|now)[ \t]+[\"']?)([A-Za-z0-9!#$%&*+./?@^_~=-]{6,250})",
+        ("passw", "passphrase", "_pass", "contrase", "mot de passe", "pwd", "passcode", "senha"), _password, folded=True,
     ),
 )  # fmt: skip
