@@ -97,7 +97,7 @@ _FORMAT = '[{"host": "gpu-box:8000", "path": "/run", "response": {"text": "$.out
 def test_every_option_has_its_variable(option: str, variable: str) -> None:
     values = {
         "endpoint": ("http://e:1", "http://e:1/v1/traces"), "headers": ("a=b", (("a", "b"),)), "compression": ("none", "none"),
-        "capture_content": ("off", "off"), "capture_memory": ("off", False), "metrics": ("no", False), "disabled": ("on", True),
+        "capture_content": ("off", "off"), "capture_memory": ("off", False), "metrics": ("no", False), "propagate_mcp": ("off", False), "disabled": ("on", True),
         "sample_detail": ("0.5", 0.5), "sample_calls": ("0.5", 0.5),
         "models": (
             "arn:aws:bedrock:eu-west-1:1:application-inference-profile/x9 = eu.amazon.nova-lite-v1:0, my-gpt=gpt-4o,",

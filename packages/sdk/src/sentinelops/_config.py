@@ -40,6 +40,7 @@ class Options(TypedDict, total=False):
     spool_dir: str
     spool_max_bytes: int
     models: Mapping[str, str]
+    propagate_mcp: bool
     hosts: Sequence[str] | str
     http_formats: Sequence[Mapping[str, Any]] | str
     sample_detail: float
@@ -84,6 +85,7 @@ class Config:
     spool_dir: str | None = None
     spool_max_bytes: int = 64 * 1024 * 1024
     models: Mapping[str, str] = field(default_factory=dict)
+    propagate_mcp: bool = True
     hosts: tuple[str, ...] = ()
     http_formats: tuple[Format, ...] = ()
     sample_detail: float = 1.0

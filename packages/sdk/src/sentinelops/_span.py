@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import Span
+    from opentelemetry.trace import SpanKind
 
     from ._content import ContentPolicy
 
@@ -104,15 +105,18 @@ class ActiveSpan:
         """The context in which this is the current span, for what starts below it elsewhere; None: not recorded."""
         return self._context
 
-    def start(self, parent: Context | None = None) -> None:
-        """Start the span under `parent` (None: the current context), without making it current."""
+    def start(self, parent: Context | None = None, kind: SpanKind | None = None) -> None:
+        """Start the span under `parent` (None: the current context), without making it current.
+
+        kind: None is INTERNAL.
+        """
         runtime = _runtime.current
         if runtime is None:
             return
         try:
             from opentelemetry.trace import SpanKind, set_span_in_context
 
-            self._span = cast("Span | None", runtime.start_span(self._name, SpanKind.INTERNAL, parent))
+            self._span = cast("Span | None", runtime.start_span(self._name, kind or SpanKind.INTERNAL, parent))
             if self._span is not None:
                 self._runtime = runtime
                 self._context = set_span_in_context(self._span, parent)

@@ -105,6 +105,7 @@ VARIABLES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "spool_dir": ("SENTINELOPS_SPOOL_DIR", str),
     "spool_max_bytes": ("SENTINELOPS_SPOOL_MAX_BYTES", int),
     "models": ("SENTINELOPS_MODELS", _models),
+    "propagate_mcp": ("SENTINELOPS_PROPAGATE_MCP", as_boolean),
     "hosts": ("SENTINELOPS_HOSTS", _hosts),
     "http_formats": ("SENTINELOPS_HTTP_FORMATS", _formats),
     "sample_detail": ("SENTINELOPS_SAMPLE_DETAIL", float),

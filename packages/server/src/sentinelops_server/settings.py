@@ -52,6 +52,7 @@ SDK_NAMES = frozenset(
         "METRICS",
         "METRICS_INTERVAL_SECONDS",
         "MODELS",
+        "PROPAGATE_MCP",
         "REDACT",
         "REDACT_KEY",
         "RETRY_MAX_SECONDS",

@@ -23,6 +23,7 @@ LIBRARIES: dict[str, str] = {
     "huggingface": "huggingface_hub",
     "langchain": "langchain_core",
     "llamaindex": "llama_index.core",
+    "mcp": "mcp",
     "openai": "openai",
     "transformers": "transformers",
 }
