@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._wire import openai as wire
+from .._wire import openai_assistants as assistants
 from .._wire import openai_media as media
 from .._wire.answer import Protocol
 from .._wire.exchange import Exchange, begin
@@ -37,6 +38,8 @@ def route_of(options: Any) -> tuple[str, Protocol] | None:
     if "?" in path:
         path = path.partition("?")[0]
     method = options.method
+    if path.startswith("/threads"):
+        return assistants.route_of(path, method)
     if method in ("post", "POST"):
         return ROUTES.get(path)
     if method in ("get", "GET") and path.startswith("/responses/") and "/" not in path[11:]:
