@@ -18,9 +18,9 @@ USAGE = {
 }
 
 
-def call(name: str, number: int = 1, **arguments: Any) -> dict[str, Any]:
+def call(tool: str, number: int = 1, /, **arguments: Any) -> dict[str, Any]:
     """What the model answers when it wants a tool."""
-    function = {"name": name, "arguments": json.dumps(arguments)}
+    function = {"name": tool, "arguments": json.dumps(arguments)}
     return {"tool_calls": [{"id": f"call_{number}", "type": "function", "function": function}]}
 
 

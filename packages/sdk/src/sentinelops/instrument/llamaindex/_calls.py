@@ -86,6 +86,8 @@ def _llm(record: CallRecord) -> dict[str, Any]:
     last = given.last if isinstance(given, Streamed) else [given] if given is not None else []
     raws = [_body(getattr(one, "raw", None)) for one in last]
     out: dict[str, Any] = _parameters(record)
+    if record.model is None:
+        out[s.REQUEST_MODEL] = _declared_model(record.request["instance"])
     for raw in raws:  # what the last says counts most
         out.update({name: value for name, value in _usage.facts(raw).items() if value is not None})
     answer = last[-1] if last else None
@@ -108,6 +110,12 @@ def _body(raw: Any) -> Any:
     """Open the provider's answer: a model of pydantic, a mapping of them, or nothing we can read."""
     body = mapping(raw)
     return body if isinstance(body, MAPPINGS) else None
+
+
+def _declared_model(instance: Any) -> str | None:
+    """Ask the model's own description, which takes too long on the caller's thread."""
+    name = getattr(getattr(instance, "metadata", None), "model_name", None)
+    return name if isinstance(name, str) and name != "unknown" else None
 
 
 def _parameters(record: CallRecord) -> dict[str, Any]:

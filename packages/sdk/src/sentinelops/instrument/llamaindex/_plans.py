@@ -40,14 +40,14 @@ STREAMS = ("stream_chat", "astream_chat", "stream_complete", "astream_complete")
 _STEPS: dict[str, frozenset[str]] = {
     "chat": frozenset(("chat", "achat", "stream_chat", "astream_chat")),
     "synthesis": frozenset(("synthesize", "asynthesize")),
-    "rerank": frozenset(("postprocess_nodes", "apostprocess_nodes")),
+    "rerank": frozenset(("postprocess_nodes", "apostprocess_nodes", "_postprocess_nodes", "_apostprocess_nodes")),
     "tool": frozenset(("__call__", "call", "acall")),
     "pipeline": frozenset(("run", "arun")),
     "transform": frozenset(("__call__", "acall")),
     "workflow": frozenset(("run", "run_step")),
 }
 # never a step: how things are said, not what is done
-_SAYINGS = frozenset(("class_name", "convert_chat_messages", "get_tool_calls_from_response", "get_prompts"))
+_SAYINGS = frozenset(("class_name", "convert_chat_messages", "get_tool_calls_from_response", "get_prompts", "reset"))
 # steps of LlamaIndex's own agents that only pass things on; the agent's models and tools stand for them
 AGENT_STEPS = frozenset(
     ("init_run", "setup_agent", "run_agent_step", "parse_agent_output", "call_tool", "aggregate_tool_results")
@@ -104,8 +104,17 @@ def _planned(cls: type, method: str) -> Plan:
     return Plan(family, _kind(family, cls, method))
 
 
+# private, and all that the dispatcher sees of a public one
+_TELLING = frozenset(
+    (
+        *("_parse_nodes", "_aparse_nodes", "_select", "_aselect", "_run", "_arun"),
+        *("_postprocess_nodes", "_apostprocess_nodes"),
+    )
+)
+
+
 def _kind(family: str, cls: type, method: str) -> str:
-    private = method.startswith("_") and method != "__call__"
+    private = method.startswith("_") and method != "__call__" and method not in _TELLING
     if private or method in _SAYINGS:
         return FOLD
     if family == "workflow" and is_step(cls, method):

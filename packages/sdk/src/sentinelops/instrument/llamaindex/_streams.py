@@ -57,7 +57,7 @@ def _watch_subclasses() -> None:
     original = DispatcherSpanMixin.__dict__["__init_subclass__"]
     bases = tuple(base for family, base in _plans.families() if family == "llm")
 
-    def init_subclass(cls: Any, **kwargs: Any) -> None:
+    def init_subclass(cls: Any, /, **kwargs: Any) -> None:
         original.__get__(None, cls)(**kwargs)
         try:
             if _active and issubclass(cls, bases):
@@ -72,7 +72,8 @@ def _watch_subclasses() -> None:
 
 def _wrap_tree(cls: type) -> None:
     _wrap_class(cls)
-    for below in cls.__subclasses__():
+    subclasses: list[type] = cls.__subclasses__()
+    for below in subclasses:
         _wrap_tree(below)
 
 
