@@ -25,6 +25,7 @@ LIBRARIES: dict[str, str] = {
     "llamaindex": "llama_index.core",
     "mcp": "mcp",
     "openai": "openai",
+    "openai_agents": "agents",
     "transformers": "transformers",
 }
 

@@ -26,6 +26,8 @@ class AzureExchange(Exchange):
     """From the client's method to the end of its answer."""
 
     __slots__ = ("attempts", "response")
+    attempts: int
+    response: Any
 
     def hooked(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Give the arguments with our hook in them, and the host's own called by it."""

@@ -63,10 +63,11 @@ class Session:
         self._host, self._port = url.hostname, url.port or 443
         provider = provider_of(self._host, url.port)
         self._provider = "openai" if provider == UNKNOWN else provider
-        named = (query.get("deployment") or query.get("model") or [None])[0]
-        self._model, self._extra = named, None
+        named = _one(query, "deployment") or _one(query, "model")
+        self._model: str | None = named
+        self._extra: Mapping[str, Any] | None = None
         if self._provider in _azure.PROVIDERS:
-            self._model, self._extra = _azure.facts(named, (query.get("api-version") or [None])[0])
+            self._model, self._extra = _azure.facts(named, _one(query, "api-version"))
         self._facts: Mapping[str, Any] = {}
         self._said: list[Any] = []
         self._heard: list[bytes | str] = []
@@ -186,6 +187,11 @@ class Session:
         # runs wherever the garbage collector does, perhaps inside somebody's lock: hand over, do nothing here
         for turn in (*self._asked, *self._turns.values()):
             watch.forget(turn)
+
+
+def _one(query: Mapping[str, list[str]], name: str) -> str | None:
+    found = query.get(name)
+    return found[0] if found else None
 
 
 def _transcriber(facts: Mapping[str, Any]) -> str | None:
