@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
+import subprocess
+import sys
 from typing import Any
 
 import haystack.components
@@ -123,3 +125,14 @@ def test_what_runs_here_counts_reply_by_reply() -> None:
 
 def test_which_major_this_is() -> None:
     assert hasattr(haystack, "AsyncPipeline") == HAYSTACK_2
+
+
+def test_agents_are_not_imported_before_the_application_does() -> None:
+    program = (
+        "import sys; from sentinelops.instrument import instrument; instrument('haystack'); "
+        "name = 'haystack.components.agents.agent'; assert name not in sys.modules; "
+        "from haystack.components.agents import Agent; "
+        "assert Agent._create_agent_span.__module__.startswith('sentinelops'); print('seen')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout == "seen\n", done.stderr

@@ -8,9 +8,12 @@ from importlib.metadata import version
 from typing import Any
 
 from ... import _runtime
-from ..._guard import guard, swallow
+from ..._guard import swallow
 from ..._span import ActiveSpan
+from .. import _lazy
 from ._trace import HaystackSpan, Traced, current, tool_step
+
+_AGENT, _TOOL = "haystack.components.agents.agent", "haystack.tools.tool"
 
 
 class Patches:
@@ -30,11 +33,17 @@ class Patches:
         self._put(tracing.ProxyTracer, "current_span", _current_span)
         if "_create_component_span" in vars(base):
             self._put(base, "_create_component_span", _component_span)
-        with guard("instrument.haystack.agent"):
-            self._put(import_module("haystack.components.agents.agent").Agent, "_create_agent_span", _agent_span)
-        if version("haystack-ai").startswith("2."):  # Haystack 2: no span of its own for a tool
-            self._put(import_module("haystack.tools.tool").Tool, "invoke", _invoke)
+        # these cost a second to import, and not every application has agents
+        _lazy.when_imported(_AGENT, self._on_agent, owner="haystack")
+        if version("haystack-ai").startswith("2."):  # no span of its own for a tool
+            _lazy.when_imported(_TOOL, self._on_tool, owner="haystack")
         return True
+
+    def _on_agent(self) -> None:
+        self._put(import_module(_AGENT).Agent, "_create_agent_span", _agent_span)
+
+    def _on_tool(self) -> None:
+        self._put(import_module(_TOOL).Tool, "invoke", _invoke)
 
     def _put(self, owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
         before = vars(owner)[name]
@@ -44,6 +53,7 @@ class Patches:
 
     def remove(self) -> bool:
         """Put back what was there; what others wrapped around ours since stays, and sees nothing of us."""
+        _lazy.forget("haystack")
         removed = bool(self._before)
         for owner, name, before, ours in self._before:
             if vars(owner).get(name) is ours:
