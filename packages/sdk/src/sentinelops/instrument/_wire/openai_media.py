@@ -123,6 +123,18 @@ def _moderation(record: CallRecord, answer: Answer, body: Mapping[str, Any]) -> 
     return out
 
 
+def _video(record: CallRecord, answer: Answer, body: Mapping[str, Any]) -> dict[str, Any]:
+    """POST /videos, /videos/edits, /videos/extensions: made later; the provider tells no usage."""
+    out = _common(record, answer, body)
+    seconds = body.get("seconds") or record.request.get("seconds")
+    out["gen_ai.request.seconds"] = str(seconds) if isinstance(seconds, str | int) else None
+    out["gen_ai.request.size"] = body.get("size") if isinstance(body.get("size"), str) else record.request.get("size")
+    out[s.RESPONSE_STATUS] = body.get("status") if isinstance(body.get("status"), str) else None
+    prompt = record.request.get("prompt")
+    out[s.INPUT_MESSAGES] = [{"role": "user", "parts": [text_part(prompt)]}] if isinstance(prompt, str) else None
+    return out
+
+
 def _moderated(item: Any) -> dict[str, Any]:
     if isinstance(item, MAPPINGS) and item.get("type") == "image_url":
         return image_part((item.get("image_url") or {}).get("url"))
@@ -172,4 +184,5 @@ class TranscriptFolder(Base):
 IMAGES = Protocol("images", _image, ImageFolder, re.compile(rb'"b64_json"\s*:\s*"').search, edges=True)
 SPEECH = Protocol("speech", _speech, edges=True)
 TRANSCRIPTIONS = Protocol("transcriptions", _transcription, TranscriptFolder, re.compile(rb'"delta"\s*:\s*"').search)
+VIDEOS = Protocol("videos", _video)
 MODERATIONS = Protocol("moderations", _moderation)

@@ -28,6 +28,9 @@ ROUTES: dict[str, tuple[str, Protocol]] = {
     "/audio/speech": ("speech", media.SPEECH),
     "/audio/transcriptions": ("transcription", media.TRANSCRIPTIONS),
     "/audio/translations": ("transcription", media.TRANSCRIPTIONS),
+    "/videos": ("video_generation", media.VIDEOS),
+    "/videos/edits": ("video_generation", media.VIDEOS),
+    "/videos/extensions": ("video_generation", media.VIDEOS),
     "/moderations": ("moderation", media.MODERATIONS),
 }
 
