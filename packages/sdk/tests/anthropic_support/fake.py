@@ -12,46 +12,31 @@ from typing import Any
 
 from openai_support.fake import Running
 
-USAGE = {
-    "input_tokens": 10, "cache_read_input_tokens": 60, "cache_creation_input_tokens": 30,
-    "cache_creation": {"ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 10},
-    "output_tokens": 20, "service_tier": "standard",
-}  # fmt: skip
-HELLO = [{"type": "text", "text": "Hello there"}]
-CONTENT: dict[str, list[dict[str, Any]]] = {"json": [{"type": "text", "text": '{"city": "Oslo"}'}]}
+from anthropic_support.answers import message, pieces
+
 ERRORS = {
     "limited": (429, "rate_limit_error"), "busy": (529, "overloaded_error"), "wrong-key": (401, "authentication_error"),
     "bad": (400, "invalid_request_error"),
 }  # fmt: skip
 
 
-def message(model: str) -> dict[str, Any]:
-    """The whole answer of a model."""
-    return {
-        "id": "msg_1", "type": "message", "role": "assistant", "model": model, "content": CONTENT.get(model, HELLO),
-        "stop_reason": "end_turn", "stop_sequence": None, "usage": USAGE,
-    }  # fmt: skip
-
-
 def events(model: str) -> list[dict[str, Any] | None]:
     """The same as a stream; None: the line goes dead."""
     whole = message(model)
-    start = {**whole, "content": [], "stop_reason": None, "usage": {**USAGE, "output_tokens": 1}}
+    usage = whole["usage"]
+    first = {name: value for name, value in usage.items() if name not in ("output_tokens_details", "server_tool_use")}
+    start = {**whole, "content": [], "stop_reason": None, "stop_sequence": None, "usage": {**first, "output_tokens": 1}}
+    late = {name: start.pop(name) for name in ("stop_details", "container") if name in start}
     out: list[dict[str, Any] | None] = [{"type": "message_start", "message": start}]
     for index, block in enumerate(whole["content"]):
-        text = block["text"]
-        out.append({"type": "content_block_start", "index": index, "content_block": {"type": "text", "text": ""}})
-        out.append({"type": "ping"})
-        for piece in (text[:5], text[5:]):
-            delta = {"type": "text_delta", "text": piece}
-            out.append({"type": "content_block_delta", "index": index, "delta": delta})
-        out.append({"type": "content_block_stop", "index": index})
+        out.extend(pieces(index, block))
     if model == "breaks":
         return [*out[:5], None]
     if model == "overloads":
         return [*out[:5], {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}]
-    delta = {"stop_reason": "end_turn", "stop_sequence": None}
-    out.append({"type": "message_delta", "delta": delta, "usage": {"output_tokens": 20}})
+    delta = {"stop_reason": whole["stop_reason"], "stop_sequence": whole["stop_sequence"], **late}
+    final = {name: value for name, value in usage.items() if name not in first or name == "output_tokens"}
+    out.append({"type": "message_delta", "delta": delta, "usage": final})
     out.append({"type": "message_stop"})
     return out
 
