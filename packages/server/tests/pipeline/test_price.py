@@ -273,6 +273,35 @@ def read(attributes: dict[str, Any]) -> tuple[Span, LLMRequest | None]:
     return one, normalise(one)[0]
 
 
+@pytest.mark.parametrize(
+    ("model", "tier", "cost", "searches"),
+    [
+        # 40 fresh, 60 cached and 20 written tokens, and two searches at 10 dollars a thousand
+        ("claude-sonnet-4-5", "standard", "0.020438", {"count": 2, "usd_per": "10", "per": 1000, "usd": "0.02"}),
+        ("claude-sonnet-4-5", "batch", "0.020219", {"count": 2, "usd_per": "10", "per": 1000, "usd": "0.02"}),
+        # searches have no price with this model: the tokens' cost stands
+        ("claude-3-haiku-20240307", "standard", "0.0000368", None),
+    ],
+)
+def test_the_providers_searches_are_billed_once_beside_the_tokens(
+    model: str, tier: str, cost: str, searches: dict[str, Any] | None
+) -> None:
+    attributes = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "anthropic",
+        "gen_ai.request.model": model,
+        "gen_ai.usage.input_tokens": 100,
+        "gen_ai.usage.cache_read.input_tokens": 60,
+        "gen_ai.usage.output_tokens": 20,
+        "anthropic.response.service_tier": tier,
+        "sentinelops.usage.web_searches": 2,
+    }
+    one = read(attributes)[1]
+    assert one is not None and one.usage_details == {"web_searches": 2}
+    assert Pricer().price(one) is None
+    assert (one.estimated_cost, one.cost_details.get("web_searches")) == (Decimal(cost), searches)
+
+
 def test_sound_and_pictures_are_calls_with_units_of_their_own() -> None:
     attributes = {
         "gen_ai.request.model": "m",

@@ -112,6 +112,7 @@ CONCEPTS: dict[str, tuple[str, ...]] = {
     "usage.text_output": ("gen_ai.usage.text.output_tokens",),
     "usage.images": (semconv.USAGE_IMAGES,),
     "usage.characters": (semconv.USAGE_CHARACTERS,),
+    "usage.web_searches": (semconv.USAGE_WEB_SEARCHES,),
     "audio_seconds": (semconv.USAGE_AUDIO_SECONDS,),
     # bodies
     "body.input_messages": (semconv.INPUT_MESSAGES, "gen_ai.input_messages", "gen_ai.prompt"),
