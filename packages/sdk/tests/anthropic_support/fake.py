@@ -89,6 +89,8 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.fake.requests.append((self.command, path, headers, body))
         model = body.get("model") or "plain"
+        if model == "late":
+            self.fake.hold.wait(20)
         if self.fake.failures_before_success > 0:
             self.fake.failures_before_success -= 1
             self._fail(529, "overloaded_error")

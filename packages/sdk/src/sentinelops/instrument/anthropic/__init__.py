@@ -64,23 +64,23 @@ def _begin(client: Any, options: Any, streaming: bool) -> Exchange | None:
         return None
     exchange = begin(*route, _endpoint(client), _request(options), streaming=streaming)
     if exchange is not None:
-        exchange.note = _native.asked(client)
+        exchange.note = _own.asked(client)
     return exchange
 
 
 _hooks = Hooks("anthropic", _begin)
-_native = Native()
+_own = Native()
 
 
 def instrument() -> bool:
     """Put our wrappers around the client's functions; True when calls are watched."""
     if not _hooks.instrument():
         return False
-    _native.replace()
+    _own.replace()
     return True
 
 
 def uninstrument() -> bool:
     """Take the wrappers off; the client makes its own spans again."""
-    _native.restore()
+    _own.restore()
     return _hooks.uninstrument()
