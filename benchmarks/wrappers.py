@@ -9,9 +9,9 @@ whole process and takes in the export of these calls, over OTLP/HTTP with batche
 a process's memory grew by in a call after the first round. tokens: whether any span says how many. The providers answer
 from memory (wrapper_cases.py). Prompts of 2 KB, each another; content captured.
 
-The first run makes an environment with uv under ~/.cache/sentinelops/bench from wrappers-peers.txt: 160 packages, about
-400 MB, one to three minutes by the line. --here uses the interpreter it is run with, and only the contenders in it.
---quick: one round of 20 calls; --rounds and --calls say otherwise.
+The first run makes an environment with uv under ~/.cache/sentinelops/bench from wrappers-peers.txt: 159 packages,
+344 MB, seconds when uv has them already, else as long as the line takes. --here uses the interpreter it is run with,
+and only the contenders in it. --quick: one round of 20 calls; --rounds and --calls say otherwise.
 """
 
 from __future__ import annotations
@@ -126,6 +126,8 @@ def work(library: str, contender: str, sink_address: str) -> None:
     wrapper_cases.without_sockets()
     flush = wrapper_contenders.put_on(contender, library, address)
     runs = wrapper_cases.LIBRARIES[library]()
+    flush()
+    told(address)  # what the library's own preparations left
     exported = {}
     for name, run in runs.items():
         for _ in range(3):
