@@ -122,3 +122,13 @@ def pieces(index: int, block: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for delta in deltas:
         yield {"type": "content_block_delta", "index": index, "delta": delta}
     yield {"type": "content_block_stop", "index": index}
+
+
+RESULTS: list[dict[str, Any]] = [
+    {"custom_id": "a", "result": {"type": "succeeded", "message": message("plain")}},
+    {"custom_id": "b", "result": {"type": "succeeded", "message": message("thinks")}},
+    {"custom_id": "c", "result": {"type": "errored", "error": {
+        "type": "error", "error": {"type": "invalid_request_error", "message": "no"}}}},
+    {"custom_id": "d", "result": {"type": "expired"}},
+    {"custom_id": "e", "result": {"type": "canceled"}},
+]  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 
 from openai_support.fake import Running
 
-from anthropic_support.answers import message, pieces
+from anthropic_support.answers import RESULTS, message, pieces
 
 ERRORS = {
     "limited": (429, "rate_limit_error"), "busy": (529, "overloaded_error"), "wrong-key": (401, "authentication_error"),
@@ -80,6 +80,14 @@ class _Handler(BaseHTTPRequestHandler):
         return self.server.owner  # type: ignore[attr-defined,no-any-return]
 
     def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        if path.endswith("/results"):
+            self._results()
+            return
+        if "/batches/" in path:
+            done = {"id": "batch_1", "type": "message_batch", "processing_status": "ended"}
+            self._send(200, {**done, "results_url": f"{self.fake.url}/v1/messages/batches/batch_1/results"})
+            return
         self._send(200, {"data": [], "has_more": False, "first_id": None, "last_id": None})
 
     def do_POST(self) -> None:
@@ -107,6 +115,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._stream(model, framed=path.endswith("-response-stream"))
         else:
             self._send(200, message(model))
+
+    def _results(self) -> None:
+        self._head(200, "application/x-jsonl", {"transfer-encoding": "chunked"})
+        self.end_headers()
+        data = "\n".join(json.dumps(line) for line in RESULTS).encode()
+        for start in range(0, len(data), 300):  # lines come in pieces
+            piece = data[start : start + 300]
+            self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+        self.wfile.write(b"0\r\n\r\n")
 
     def _fail(self, status: int, kind: str) -> None:
         self._send(status, {"type": "error", "error": {"type": kind, "message": "no"}}, {"retry-after-ms": "1"})

@@ -10,6 +10,7 @@ from .._wire.answer import Protocol
 from .._wire.exchange import Exchange, begin
 from .._wire.provider import UNKNOWN, Endpoint, endpoint_of
 from .._wire.stainless import Hooks, body_of
+from ._batches import results_of
 from ._native import Native
 
 __all__ = ["instrument", "uninstrument"]
@@ -61,7 +62,7 @@ def _request(options: Any) -> Mapping[str, Any]:
 def _begin(client: Any, options: Any, streaming: bool) -> Exchange | None:
     route = route_of(options)
     if route is None:
-        return None
+        return results_of(options, _endpoint, client)
     exchange = begin(*route, _endpoint(client), _request(options), streaming=streaming)
     if exchange is not None:
         exchange.note = _own.asked(client)

@@ -18,6 +18,7 @@ from opentelemetry.trace import NonRecordingSpan
 
 from ..._call import inner
 from ..._guard import swallow
+from .._wire.batches import Results
 from .._wire.exchange import Exchange
 
 
@@ -65,7 +66,7 @@ class Native:
         @functools.wraps(original)
         def start_api_call_span(*args: Any, **kwargs: Any) -> Any:
             exchange = inner.get()
-            if not self._active or not isinstance(exchange, Exchange):
+            if not self._active or not isinstance(exchange, Exchange) or isinstance(exchange, Results):
                 return original(*args, **kwargs)
             try:
                 if kwargs.get("propagation") and exchange.note:
