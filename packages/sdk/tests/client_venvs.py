@@ -17,7 +17,7 @@ def python_of(name: str) -> Path:
     return python
 
 
-def run_in(name: str, *paths: str, expect: str = "", timeout_seconds: float = 280) -> None:
+def run_in(name: str, *paths: str, expect: str = "", timeout_seconds: float = 840) -> None:
     """Run pytest on `paths` (from the root of the workspace) in that environment.
 
     expect: "package==version prefix" that must stand there, so that a test of an old major is one.

@@ -7,7 +7,7 @@ from client_venvs import run_in
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.service("http")
 def test_plain_clients_and_provider_clients() -> None:
-    run_in("http", "packages/sdk/tests/instrument/http", timeout_seconds=600)
+    run_in("http", "packages/sdk/tests/instrument/http", timeout_seconds=840)

@@ -7,7 +7,7 @@ from client_venvs import run_in
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("name", "expect"),
     [
@@ -18,4 +18,4 @@ from client_venvs import run_in
     ],
 )
 def test_llamaindex_with(name: str, expect: str) -> None:
-    run_in(name, "packages/sdk/tests/instrument/llamaindex", expect=expect, timeout_seconds=600)
+    run_in(name, "packages/sdk/tests/instrument/llamaindex", expect=expect, timeout_seconds=840)

@@ -41,7 +41,14 @@ def heard(door: Door) -> set[tuple[str, str]]:
 
 
 def children() -> list[psutil.Process]:
-    return [c for c in psutil.Process().children(recursive=True) if "sentinelops_server.demo" in " ".join(c.cmdline())]
+    return [c for c in psutil.Process().children(recursive=True) if "sentinelops_server.demo" in _command(c)]
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:  # it is gone meanwhile
+        return ""
 
 
 def test_both_applications_and_the_past_arrive_and_nothing_is_left_behind(door, options):

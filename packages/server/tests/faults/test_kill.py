@@ -42,7 +42,14 @@ def kill_postgres(server: ServerProcess) -> None:
     """End PostgreSQL's first process; the server must bring it back by itself."""
     process = postmaster(server)
     process.kill()
-    wait_for(lambda: process.is_running() and process.status() != psutil.STATUS_ZOMBIE, lambda alive: not alive)
+    wait_for(lambda: _alive(process), lambda alive: not alive)
+
+
+def _alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # between the two questions
+        return False
 
 
 def kill_backend(server: ServerProcess) -> None:

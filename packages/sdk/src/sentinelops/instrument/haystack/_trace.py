@@ -242,5 +242,5 @@ def _layer(facts: Facts, kind: str, context: Context) -> Layer | None:
     provider = _kinds.provider_name(facts.class_name, facts.instance)
     return start_layer(
         _kinds.MODEL_CALLS[kind], provider, model, request={s.INPUT: facts}, describe=_describe.model_call,
-        context=context,
+        context=context, step=facts.name,
     )  # fmt: skip

@@ -311,6 +311,7 @@ def _start_model(operation: str, given: Any, start: _Start) -> None:
         request=request,
         describe=_describe.model,
         context=context,
+        step=start.kwargs.get("name"),
     )
     if layer is not None:
         _runs.show(run, layer)
