@@ -7,9 +7,9 @@ from typing import Any
 
 from ... import semconv as s
 from ..._content import blob
-from .._wire import openai_chat
+from .._wire import anthropic_content, openai_chat
 from .._wire.parts import MAPPINGS, text_part
-from . import _anthropic, _converse
+from . import _converse
 
 # where a request keeps its settings: at its top, or in one of these
 _NESTS = ("inferenceConfig", "textGenerationConfig", "embeddingConfig", "imageGenerationConfig", "output_config")
@@ -79,7 +79,7 @@ def request_content(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def _messages(request: Mapping[str, Any]) -> dict[str, Any]:
     if "anthropic_version" in request:
-        return _anthropic.request_content(request)
+        return anthropic_content.request_content(request)
     if "schemaVersion" in request or "inferenceConfig" in request or _blocks_are_untyped(request["messages"]):
         return _converse.request_content(request)
     return openai_chat.content("chat_completions", request, {})
@@ -160,7 +160,7 @@ def _pictures(request: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
 def response_content(body: Mapping[str, Any]) -> dict[str, Any]:
     """What came out."""
     if isinstance(body.get("content"), list):
-        return _anthropic.response_content(body)
+        return anthropic_content.response_content(body)
     if isinstance(body.get("output"), MAPPINGS):
         return _converse.response_content(body)
     if isinstance(body.get("choices"), list):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .._wire.anthropic_folders import MessagesFolder
 from .._wire.openai_folders import ChatFolder
-from .._wire.parts import MAPPINGS
 from .._wire.streams import Text
 
 if TYPE_CHECKING:
@@ -88,58 +88,17 @@ def settled(value: Any) -> Any:
     return value
 
 
-class AnthropicFolder:
-    """The Messages protocol."""
+class AnthropicFolder(MessagesFolder):
+    """The Messages protocol, as everywhere; what failed stands in the body."""
 
-    def __init__(self) -> None:
-        self.finished = False
-        self._message: dict[str, Any] = {"type": "message", "role": "assistant"}
-        self._blocks: dict[int, dict[str, Any]] = {}
-
-    def event(self, kind: str, data: dict[str, Any]) -> None:
+    def event(self, kind: str, data: dict[str, Any]) -> None:  # type: ignore[override]
         """One chunk."""
-        name = data.get("type")
-        index = data.get("index") or 0
-        if name == "content_block_delta":
-            self._grow(self._blocks.setdefault(index, {}), data.get("delta") or {})
-        elif name == "content_block_start":
-            self._blocks[index] = dict(data.get("content_block") or {})
-        elif name == "message_start":
-            message = dict(data.get("message") or {})
-            usage = message.pop("usage", None)
-            if isinstance(usage, MAPPINGS):  # its output count is no count yet: only message_delta has one
-                self._usage({name: value for name, value in usage.items() if name != "output_tokens"})
-            self._message.update(message)
-        elif name == "message_delta":
-            self._message.update({key: value for key, value in (data.get("delta") or {}).items() if value is not None})
-            self._usage(data.get("usage"))
-        elif name == "message_stop":
-            self.finished = True
-        elif name == "error":
-            self._message["error"] = data.get("error")
-
-    def _usage(self, usage: Any) -> None:
-        """Counts are of the whole answer so far: what is said last counts, nothing is added up."""
-        if isinstance(usage, MAPPINGS):
-            held = self._message.setdefault("usage", {})
-            held.update({name: value for name, value in usage.items() if value is not None})
-
-    @staticmethod
-    def _grow(block: dict[str, Any], delta: dict[str, Any]) -> None:
-        for name, value in delta.items():
-            if name == "type" or not isinstance(value, str):
-                continue
-            key = "input" if name == "partial_json" else name
-            if not isinstance(block.get(key), Text):
-                start, block[key] = block.get(key), Text()
-                block[key].add(start)
-            block[key].add(value)
-        block.setdefault("type", "text")
+        super().event(data)
 
     @property
     def body(self) -> dict[str, Any]:
         """As a message."""
-        return {**self._message, "content": [settled(block) for _, block in sorted(self._blocks.items())]}
+        return {**super().body, **({"error": self.error} if self.error else {})}
 
 
 class CohereFolder:
