@@ -41,7 +41,7 @@ def test_one_span_bears_the_tokens(stack: str, way: str, llm: Any, captured: Cap
     instrument(*STACKS[stack])
     WAYS[way](llm, run)
     watch.drain()
-    wanted: list[Any] = [["chat plain"]] if stack in ("langchain", "openai") else [["chat plain", ["chat plain"]]]
+    wanted: list[Any] = [["chat plain"]] if stack in ("langchain", "openai") else [["ChatOpenAI", ["chat plain"]]]
     assert tree(captured.spans) == wanted
     (span,) = bearing(captured.spans)
     assert span["attributes"]["gen_ai.usage.input_tokens"] == 100
@@ -100,7 +100,7 @@ def test_a_graph_whose_node_calls_a_model_and_a_client(
     acts = ["execute_tool ask", ["chat plain"]]
     ((root, thought, *acted),) = tree(captured.spans)
     assert root == "invoke_workflow flow"
-    assert thought == ["think", ["RunnableSequence", ["ChatPromptTemplate"], ["chat plain", ["chat plain"]]]]
+    assert thought == ["think", ["RunnableSequence", ["ChatPromptTemplate"], ["ChatOpenAI", ["chat plain"]]]]
     assert sorted(acted) == [["act", acts], ["again", acts]]
     assert len(bearing(captured.spans)) == 3
     assert {span["attributes"]["gen_ai.conversation.id"] for span in captured.spans} == {"t1"}

@@ -61,7 +61,8 @@ class Events:
         tags: Sequence[str] | None = None, metadata: Mapping[str, Any] | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         """A chat model is asked."""
-        _start_model("chat", messages[0] if messages else [], _Start(run_id, parent_run_id, tags, metadata, kwargs))
+        start = _Start(run_id, parent_run_id, tags, metadata, kwargs)
+        _start_model("chat", messages[0] if messages else [], start, serialized)
 
     @_quiet
     def on_llm_start(
@@ -69,7 +70,8 @@ class Events:
         tags: Sequence[str] | None = None, metadata: Mapping[str, Any] | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         """A text model is asked."""
-        _start_model("text_completion", prompts, _Start(run_id, parent_run_id, tags, metadata, kwargs))
+        start = _Start(run_id, parent_run_id, tags, metadata, kwargs)
+        _start_model("text_completion", prompts, start, serialized)
 
     @_quiet
     def on_llm_new_token(self, token: Any, *, chunk: Any = None, run_id: UUID, **kwargs: Any) -> None:
@@ -296,7 +298,7 @@ def _start_step(
     return step
 
 
-def _start_model(operation: str, given: Any, start: _Start) -> None:
+def _start_model(operation: str, given: Any, start: _Start, serialized: Any) -> None:
     begun = _begin(start, "model")
     if begun is None:
         return
@@ -311,7 +313,7 @@ def _start_model(operation: str, given: Any, start: _Start) -> None:
         request=request,
         describe=_describe.model,
         context=context,
-        step=start.kwargs.get("name"),
+        step=_names.name_of(serialized, start.kwargs.get("name"), "model"),
     )
     if layer is not None:
         _runs.show(run, layer)
