@@ -6,7 +6,7 @@ import pytest
 from client_venvs import run_in
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.service("openai-agents")
 def test_the_agents_sdk() -> None:
     run_in("openai-agents", "packages/sdk/tests/instrument/openai_agents", expect="openai-agents==0.24")
