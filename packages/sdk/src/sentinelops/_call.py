@@ -151,6 +151,15 @@ class Call:
             swallow("call.end", failure)
 
 
+def copied(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments as they are now: a shallow copy, lists copied too."""
+    kept = dict(request)
+    for key, value in kept.items():
+        if type(value) is list:
+            kept[key] = value.copy()
+    return kept
+
+
 def start_call(  # noqa: PLR0913 - the facts of a call, all but three by name
     operation: str,
     provider: str,
@@ -178,11 +187,7 @@ def start_call(  # noqa: PLR0913 - the facts of a call, all but three by name
         layer: Any = context.get(LAYER_KEY)
         if layer is not None:
             layer.covered = True
-        copied = dict(request)
-        for key, value in copied.items():
-            if type(value) is list:
-                copied[key] = value.copy()
-        record = CallRecord(operation, provider, model, copied, describe)
+        record = CallRecord(operation, provider, model, copied(request), describe)
         record.streaming = streaming
         record.server_address = server_address
         record.server_port = server_port

@@ -14,7 +14,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.trace import SpanKind, set_span_in_context
 
 from . import _runtime, semconv
-from ._call import _SUPPRESS_ALL_KEY, LAYER_KEY, SUPPRESS_KEY, Call, CallRecord, Describe
+from ._call import _SUPPRESS_ALL_KEY, LAYER_KEY, SUPPRESS_KEY, Call, CallRecord, Describe, copied
 from ._content import CONTENT_ATTRIBUTES
 from ._guard import swallow
 from ._span import _detach
@@ -156,11 +156,7 @@ def start_layer(  # noqa: PLR0913 - the facts of a call, all but three by name
         outer = cast("Cover | None", parent.get(LAYER_KEY))
         if outer is not None:
             outer.covered = True
-        copied = dict(request)
-        for key, value in copied.items():
-            if type(value) is list:
-                copied[key] = value.copy()
-        record = LayerRecord(operation, provider, model, copied, describe, Cover())
+        record = LayerRecord(operation, provider, model, copied(request), describe, Cover())
         record.streaming = streaming
         span = runtime.start_span(f"{operation} {model}" if model else operation, SpanKind.INTERNAL, parent)
         if span is None:
