@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import llama_index.core
 import pytest
 from llama_index.core.base.llms.types import CompletionResponse
 from llama_index.core.llms import ChatMessage, CustomLLM, LLMMetadata
@@ -124,7 +125,8 @@ def test_structured_prediction(captured: Captured, provider: Provider, mode: str
     result = getattr(llm, mode)(City, PromptTemplate("Name {what}"), what="a city")
     city = asyncio.run(result) if mode.startswith("a") else result
     assert city == City(name="Oslo")
-    assert tree() == [[f"OpenAI.{mode}", [["chat gpt-4*", []], ["execute_tool City", []]]]]
+    tries = 1 if llama_index.core.__version__ >= "0.13" else 2  # at first with the bare value, which fails
+    assert tree() == [[f"OpenAI.{mode}", [["chat gpt-4*", []], *[["execute_tool City", []]] * tries]]]
     said = captured.named("chat gpt-4")["attributes"]
     (tool,) = json.loads(said["gen_ai.tool.definitions"])
     assert tool["name"] == "City"
