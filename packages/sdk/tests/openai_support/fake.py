@@ -100,6 +100,7 @@ class _OpenAIHandler(BaseHTTPRequestHandler):
         else:
             key = (path, model) if (path, model) in ANSWERS else (path.rpartition("/")[0] + "/*", "")
             answer = ANSWERS.get((path, model)) or ANSWERS.get((path, "")) or ANSWERS.get(key)
+            answer = answer(body) if callable(answer) else answer
             self._send(200, answer if answer is not None else {"object": "list", "data": []}, {})
 
     def _headers(self, status: int, extra: dict[str, str]) -> None:

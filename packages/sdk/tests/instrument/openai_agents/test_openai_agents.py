@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import agents
@@ -14,27 +13,9 @@ from openai_support.fake import FakeOpenAI
 from sentinelops.testing import capture
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[FakeOpenAI]:
-    made = FakeOpenAI()
-    yield made
-    made.stop()
-
-
-@pytest.fixture(autouse=True)
-def watched() -> Iterator[None]:
-    agents.set_trace_processors([])
-    sentinelops.instrument("openai_agents")
-    from sentinelops.instrument import openai_agents
-
-    agents.set_trace_processors([openai_agents._ours])
-    yield
-    sentinelops.uninstrument("openai_agents", "openai")
-
-
-def ask(server: FakeOpenAI, kind: str, model: str = "plain") -> None:
+def ask(fake: FakeOpenAI, kind: str, model: str = "plain") -> None:
     async def run() -> None:
-        async with openai.AsyncOpenAI(api_key="k", base_url=server.url, max_retries=0) as client:
+        async with openai.AsyncOpenAI(api_key="k", base_url=fake.url, max_retries=0) as client:
             made: Any = agents.OpenAIChatCompletionsModel if kind == "chat" else agents.OpenAIResponsesModel
             agent = agents.Agent(name="Helper", instructions="Be kind.", model=made(model, client))
             config = agents.RunConfig(workflow_name="support", group_id="talk-1")
@@ -45,11 +26,11 @@ def ask(server: FakeOpenAI, kind: str, model: str = "plain") -> None:
 
 @pytest.mark.parametrize("client", [True, False], ids=["client watched", "client not watched"])
 @pytest.mark.parametrize("kind", ["chat", "responses"])
-def test_a_run(kind: str, client: bool, server: FakeOpenAI) -> None:
+def test_a_run(kind: str, client: bool, fake: FakeOpenAI) -> None:
     if client:
         sentinelops.instrument("openai")
     with capture(capture_content="on") as captured:
-        ask(server, kind)
+        ask(fake, kind)
     bearing = [span for span in captured.spans if "gen_ai.usage.input_tokens" in span["attributes"]]
     assert [(span["attributes"]["gen_ai.usage.input_tokens"], span["attributes"]["gen_ai.usage.output_tokens"])
             for span in bearing] == [(100, 20)]  # fmt: skip
@@ -58,7 +39,7 @@ def test_a_run(kind: str, client: bool, server: FakeOpenAI) -> None:
     while span is not None:
         names.append(span["name"])
         span = by_id.get(span["parent_id"])
-    assert "Helper" in names
+    assert "invoke_agent Helper" in names
     assert names[-1] == "support"
     assert (
         by_id[next(i for i, one in by_id.items() if one["name"] == "support")]["attributes"]["session.id"] == "talk-1"
@@ -66,14 +47,14 @@ def test_a_run(kind: str, client: bool, server: FakeOpenAI) -> None:
     assert len({one["trace_id"] for one in captured.spans}) == 1
 
 
-def test_a_refusal(server: FakeOpenAI) -> None:
+def test_a_refusal(fake: FakeOpenAI) -> None:
     with capture() as captured, pytest.raises(openai.BadRequestError):
-        ask(server, "chat", "too-long")
+        ask(fake, "chat", "too-long")
     assert any(span["status"] == "error" for span in captured.spans)
 
 
-def test_switched_off_it_says_nothing(server: FakeOpenAI) -> None:
+def test_switched_off_it_says_nothing(fake: FakeOpenAI) -> None:
     sentinelops.uninstrument("openai_agents")
     with capture() as captured:
-        ask(server, "chat")
+        ask(fake, "chat")
     assert captured.spans == []

@@ -2,23 +2,69 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from opentelemetry import context as otel_context
 
 from ... import semconv as s
 from ..._call import CallRecord
 from ..._guard import swallow
 from ..._layer import Layer, start_layer
-from ..._span import ActiveSpan, Deferred
-from .._wire import openai
+from ..._span import ActiveSpan, Deferred, StepRecord
+from .._wire import openai, parts
 from .._wire.answer import Answer
 from .._wire.openai_usage import usage_attributes
+from .._wire.streams import loads_or_none
+from ._calls import Calls
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
+    from ..._content import ContentPolicy
+    from ..._runtime import Resolved
 
 _TYPES = {"agent": "agent", "function": "tool", "handoff": "handoff", "guardrail": "guardrail", "mcp_tools": "tool"}
+_OPERATIONS = {"agent": ("invoke_agent", s.AGENT_NAME), "function": ("execute_tool", s.TOOL_NAME)}
 _MODEL = ("generation", "response")
+_INNERMOST = otel_context.create_key("sentinelops-openai-agents")  # id of the innermost span of theirs in a context
 
 
 class AgentFailure(Exception):
     """What the Agents SDK says of a span that failed; never raised, only described."""
+
+
+class ToolRecord(StepRecord):
+    """A tool's step: what it was given and what it answered become JSON in the export thread."""
+
+    __slots__ = ()
+
+    def resolve(self, policy: ContentPolicy) -> Resolved:
+        """The attributes and the status of the span."""
+        try:
+            self._settle()
+        except Exception as error:  # of an object of the host's that cannot even be printed
+            self.attributes.pop(s.TOOL_CALL_RESULT, None)
+            swallow("openai_agents.tool", error)
+        return super().resolve(policy)
+
+    def _settle(self) -> None:
+        given, made = self.attributes.get(s.TOOL_CALL_ARGUMENTS), self.attributes.get(s.TOOL_CALL_RESULT)
+        if isinstance(given, str):
+            parsed = loads_or_none(given)
+            self.attributes[s.TOOL_CALL_ARGUMENTS] = given if parsed is None else parsed
+        made = parts.plain(made)
+        if made is not None:
+            known = isinstance(made, str | int | float | bool | list | tuple | Mapping)
+            self.attributes[s.TOOL_CALL_RESULT] = made if known else str(made)
+
+
+class _Held(NamedTuple):
+    """An open span of theirs: ours for it, and the exception that was being handled already when it began."""
+
+    span: ActiveSpan | Layer
+    outer: BaseException | None
 
 
 class Processor:
@@ -26,8 +72,9 @@ class Processor:
 
     def __init__(self) -> None:
         self.active = False
-        self._open: dict[str, ActiveSpan | Layer] = {}
+        self._open: dict[str, _Held] = {}
         self._groups: dict[str, str] = {}
+        self._calls = Calls()
 
     def on_trace_start(self, trace: Any) -> None:
         """A run begins: one step around it."""
@@ -37,31 +84,29 @@ class Processor:
             group = getattr(trace, "group_id", None)
             if isinstance(group, str):
                 self._groups[trace.trace_id] = group
-            self._step(trace.trace_id, str(trace.name), "chain", group)
+            self._step(ActiveSpan(str(trace.name), "chain"), trace.trace_id, trace.trace_id, None)
         except Exception as error:
             swallow("openai_agents.trace", error)
 
     def on_trace_end(self, trace: Any) -> None:
         """The run is over."""
-        self._groups.pop(trace.trace_id, None)
-        self._end(trace.trace_id, None)
+        try:
+            self._groups.pop(trace.trace_id, None)
+            self._calls.forget(trace.trace_id)
+            self._end(trace.trace_id, None)
+        except Exception as error:
+            swallow("openai_agents.trace_end", error)
 
     def on_span_start(self, span: Any) -> None:
         """Something begins."""
         if not self.active:
             return
         try:
-            data = span.span_data
-            group = self._groups.get(span.trace_id)
-            if data.type in _MODEL:
-                self._layer(span)
+            above = span.parent_id or span.trace_id
+            if span.span_data.type in _MODEL:
+                self._layer(span, above)
             else:
-                name = getattr(data, "name", None) or data.type
-                step = self._step(span.span_id, str(name), _TYPES.get(data.type, "chain"), group)
-                if data.type == "agent":
-                    step.record.attributes[s.AGENT_NAME] = str(name)
-                elif data.type == "function":
-                    step.record.attributes[s.TOOL_NAME] = str(name)
+                self._step(_made(span.span_data), span.span_id, span.trace_id, above)
         except Exception as error:
             swallow("openai_agents.start", error)
 
@@ -69,8 +114,11 @@ class Processor:
         """It is over; what it was stands in its data only now."""
         try:
             held = self._open.get(span.span_id)
-            if isinstance(held, ActiveSpan):
-                _describe(held, span.span_data)
+            if held is not None:
+                self._note(held.span, span)
+        except Exception as error:
+            swallow("openai_agents.note", error)
+        try:
             self._end(span.span_id, span)
         except Exception as error:
             swallow("openai_agents.end", error)
@@ -81,33 +129,78 @@ class Processor:
     def force_flush(self) -> None:
         """Nothing waits here."""
 
-    def _step(self, key: str, name: str, kind: str, group: Any) -> ActiveSpan:
-        step = ActiveSpan(name, kind)
-        if isinstance(group, str):
-            step.record.attributes[s.SESSION_ID] = group
-        step.start()
-        step.attach()
-        self._open[key] = step
-        return step
+    def _under(self, key: str, above: str | None) -> Context:
+        """Where `key` begins: in the current context when `above` is innermost there, else under `above` itself."""
+        current = otel_context.get_current()
+        if above is not None and current.get(_INNERMOST) != above:
+            held = self._open.get(above)
+            if held is not None and held.span.context is not None:
+                current = held.span.context
+        return otel_context.set_value(_INNERMOST, key, current)
 
-    def _layer(self, span: Any) -> None:
-        layer = start_layer("chat", "openai", getattr(span.span_data, "model", None), request={}, describe=_described)
+    def _step(self, step: ActiveSpan, key: str, trace: str, above: str | None) -> None:
+        group = self._groups.get(trace)
+        if group is not None:
+            step.record.attributes[s.SESSION_ID] = group
+        step.start(self._under(key, above))
+        step.attach()
+        self._open[key] = _Held(step, sys.exc_info()[1])
+
+    def _layer(self, span: Any, above: str) -> None:
+        model, context = getattr(span.span_data, "model", None), self._under(span.span_id, above)
+        layer = start_layer("chat", "openai", model, request={}, describe=_described, context=context)
         if layer is not None:
             layer.attach()
-            self._open[span.span_id] = layer
+            self._open[span.span_id] = _Held(layer, sys.exc_info()[1])
+
+    def _note(self, ours: ActiveSpan | Layer, span: Any) -> None:
+        data, above = span.span_data, span.parent_id or span.trace_id
+        self._calls.forget(span.span_id)
+        if isinstance(ours, Layer):
+            self._calls.asked(above, data)
+            ours.set_model(getattr(data, "model", None) or getattr(getattr(data, "response", None), "model", None))
+            return
+        _describe(ours, data)
+        if data.type == "function":
+            call = self._calls.taken(above, data.name, data.input)
+            if call is not None:
+                ours.record.attributes[s.TOOL_CALL_ID] = call
 
     def _end(self, key: str, span: Any) -> None:
         held = self._open.pop(key, None)
         if held is None:
             return
-        held.detach()
-        error = getattr(span, "error", None)
-        failure = AgentFailure(str(error.get("message"))) if error else None
-        if isinstance(held, ActiveSpan):
-            held.end(failure)
+        held.span.detach()
+        failure = _failure(span, held.outer)
+        if isinstance(held.span, ActiveSpan):
+            held.span.end(failure)
+        elif failure is None or isinstance(failure, Exception):
+            held.span.end(span.span_data, error=failure)
         else:
-            held.set_model(getattr(span.span_data, "model", None) or _response(span.span_data).get("model"))
-            held.end(span.span_data, error=failure)
+            held.span.end(span.span_data, cancelled=True)
+
+
+def _failure(span: Any, outer: BaseException | None) -> BaseException | None:
+    """What goes through the span as it ends, else what the SDK says of it; `outer` was there before and is not its."""
+    passing = sys.exc_info()[1]
+    if passing is not None and passing is not outer:
+        return passing
+    error = getattr(span, "error", None)
+    if not error:
+        return None
+    detail = (error.get("data") or {}).get("error")
+    return AgentFailure(f"{error.get('message')}: {detail}" if isinstance(detail, str) else str(error.get("message")))
+
+
+def _made(data: Any) -> ActiveSpan:
+    name = str(getattr(data, "name", None) or data.type)
+    operation, named = _OPERATIONS.get(data.type, (None, ""))
+    step = ActiveSpan(f"{operation} {name}" if operation else name, _TYPES.get(data.type, "chain"))
+    if data.type == "function":
+        step.record = ToolRecord("tool")
+    if operation:
+        step.record.attributes.update({s.OPERATION: operation, named: name})
+    return step
 
 
 def _describe(step: ActiveSpan, data: Any) -> None:
@@ -119,8 +212,7 @@ def _describe(step: ActiveSpan, data: Any) -> None:
         if value is not None and isinstance(value, str | int | bool):
             step.set(**{name: value})
     if data.type == "function":
-        step.record.attributes[s.TOOL_CALL_ARGUMENTS] = data.input
-        step.record.attributes[s.TOOL_CALL_RESULT] = data.output if data.output is None else str(data.output)
+        step.record.attributes.update({s.TOOL_CALL_ARGUMENTS: data.input, s.TOOL_CALL_RESULT: data.output})
     elif data.type in ("mcp_tools", "custom"):
         step.output(Deferred(lambda: getattr(data, "result", None) or getattr(data, "data", None)))
 
