@@ -40,7 +40,8 @@ def captured() -> Iterator[Captured]:
         yield found
     from sentinelops.instrument import openai_agents
 
-    assert (openai_agents._ours._open, openai_agents._ours._groups, openai_agents._ours._calls._asked) == ({}, {}, {})
+    ours = openai_agents._ours
+    assert (ours._open, ours._groups, ours._hidden, ours._calls._asked) == ({}, {}, {}, {})
 
 
 @pytest.fixture(params=KINDS)

@@ -172,7 +172,7 @@ BREAKS: dict[str, tuple[Any, str]] = {
     "end": (_processor.Processor, "_end"),
     "made": (_processor, "_made"),
     "describe": (_processor, "_describe"),
-    "failure": (_processor, "_failure"),
+    "failure": (_processor.Processor, "_failure"),
     "start_layer": (_processor, "start_layer"),
     "described": (_processor, "_described"),
     "tool": (_processor.ToolRecord, "_settle"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import agents
+import openai
 import pytest
 from openai_support.fake import FakeOpenAI
 from sentinelops.testing import Captured
@@ -127,6 +128,18 @@ def test_a_tool_that_ends_the_run(
             ("support", "UserError"),
         )
     }
+
+
+def test_failures_of_a_host_that_keeps_data_from_traces(
+    kind: str, fake: FakeOpenAI, captured: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(monkeypatch, "raises", ("call_1", "raises", '{"city": "Oslo"}'))
+    for model, error in (("raises", agents.UserError), ("too-long", openai.BadRequestError)):
+        with pytest.raises(error):
+            run(fake, kind, model, trace_include_sensitive_data=False)
+    failed = [span for span in captured.spans if span["status"] == "error"]
+    assert [span["attributes"]["error.type"] for span in failed] == ["UserError"] * 5 + ["BadRequestError"] * 5
+    assert not [span for span in failed if "Oslo" in str(span) or "context length" in str(span)]
 
 
 def test_a_handoff(kind: str, fake: FakeOpenAI, captured: Captured, monkeypatch: pytest.MonkeyPatch) -> None:

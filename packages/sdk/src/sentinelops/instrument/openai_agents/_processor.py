@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _TYPES = {"agent": "agent", "function": "tool", "handoff": "handoff", "guardrail": "guardrail", "mcp_tools": "tool"}
 _OPERATIONS = {"agent": ("invoke_agent", s.AGENT_NAME), "function": ("execute_tool", s.TOOL_NAME)}
 _MODEL = ("generation", "response")
+_REDACTED = "Error details are redacted."  # the SDK's own words
+_CHAIN = 20  # exceptions that were raised from each other
 _INNERMOST = otel_context.create_key("sentinelops-openai-agents")  # id of the innermost span of theirs in a context
 
 
@@ -74,6 +76,7 @@ class Processor:
         self.active = False
         self._open: dict[str, _Held] = {}
         self._groups: dict[str, str] = {}
+        self._hidden: dict[str, BaseException] = {}  # by trace: what the SDK told of without its text
         self._calls = Calls()
 
     def on_trace_start(self, trace: Any) -> None:
@@ -94,6 +97,7 @@ class Processor:
             self._groups.pop(trace.trace_id, None)
             self._calls.forget(trace.trace_id)
             self._end(trace.trace_id, None)
+            self._hidden.pop(trace.trace_id, None)
         except Exception as error:
             swallow("openai_agents.trace_end", error)
 
@@ -171,7 +175,7 @@ class Processor:
         if held is None:
             return
         held.span.detach()
-        failure = _failure(span, held.outer)
+        failure = self._failure(key if span is None else span.trace_id, span, held.outer)
         if isinstance(held.span, ActiveSpan):
             held.span.end(failure)
         elif failure is None or isinstance(failure, Exception):
@@ -179,17 +183,37 @@ class Processor:
         else:
             held.span.end(span.span_data, cancelled=True)
 
+    def _failure(self, trace: str, span: Any, outer: BaseException | None) -> BaseException | None:
+        """What goes through the span as it ends, else what the SDK says of it; `outer` was there before: not its.
 
-def _failure(span: Any, outer: BaseException | None) -> BaseException | None:
-    """What goes through the span as it ends, else what the SDK says of it; `outer` was there before and is not its."""
-    passing = sys.exc_info()[1]
-    if passing is not None and passing is not outer:
+        Where the SDK keeps a text out of traces, the type is said and the SDK's words, in the spans above too.
+        """
+        passing, error = sys.exc_info()[1], getattr(span, "error", None)
+        said = None if not error else str(error.get("message"))
+        detail = (error.get("data") or {}).get("error") if error else None
+        if isinstance(detail, str):
+            said = f"{said}: {detail}"
+        if passing is None or passing is outer:
+            return None if said is None else AgentFailure(said)
+        if not isinstance(passing, Exception):
+            return passing
+        if said is not None and said.endswith(_REDACTED):
+            self._hidden.setdefault(trace, passing)
+        if _stems(passing, self._hidden.get(trace)):
+            return type(type(passing).__qualname__, (AgentFailure,), {})(said or _REDACTED)
         return passing
-    error = getattr(span, "error", None)
-    if not error:
-        return None
-    detail = (error.get("data") or {}).get("error")
-    return AgentFailure(f"{error.get('message')}: {detail}" if isinstance(detail, str) else str(error.get("message")))
+
+
+def _stems(error: BaseException, source: BaseException | None) -> bool:
+    """Whether `error` is `source` or was raised while it was handled."""
+    seen: BaseException | None = error
+    for _ in range(_CHAIN):
+        if seen is None or source is None:
+            return False
+        if seen is source:
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 def _made(data: Any) -> ActiveSpan:
