@@ -98,6 +98,7 @@ def test_with_the_client_watched_the_client_is_the_call(
     below, above = sorted(spans(), key=lambda span: -span["start_ns"])
     assert below["parent_id"] == above["span_id"]
     assert above["parent_id"] is None
+    assert (above["name"], below["name"]) == (f"OpenAI.{mode}", "chat gpt-4o-mini")
     assert below["attributes"]["gen_ai.usage.input_tokens"] == 100
     assert above["attributes"] == {"sentinelops.span.type": "chain"}
 

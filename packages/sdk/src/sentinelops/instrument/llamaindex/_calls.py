@@ -57,6 +57,7 @@ def start(entry: Entry, arguments: Mapping[str, Any], context: Context, *, strea
         describe=_DESCRIBE[entry.family],
         streaming=streaming,
         context=context,
+        step=f"{type(instance).__name__}.{entry.method}",
     )
 
 
