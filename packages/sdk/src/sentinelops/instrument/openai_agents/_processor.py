@@ -200,7 +200,8 @@ class Processor:
         if said is not None and said.endswith(_REDACTED):
             self._hidden.setdefault(trace, passing)
         if _stems(passing, self._hidden.get(trace)):
-            return type(type(passing).__qualname__, (AgentFailure,), {})(said or _REDACTED)
+            silent: BaseException = type(type(passing).__qualname__, (AgentFailure,), {})(said or _REDACTED)
+            return silent
         return passing
 
 
