@@ -15,9 +15,13 @@ import ollama
 import pytest
 from google import genai
 from google.genai import types
-from mistralai.client import Mistral
 from sentinelops import _runtime
 from sentinelops.instrument import instrument, uninstrument
+
+try:
+    from mistralai.client import Mistral
+except ImportError:  # before its major 2
+    from mistralai import Mistral  # type: ignore[no-redef]
 
 CHAT = {
     "id": "c1", "object": "chat.completion", "created": 1, "model": "m-1",
@@ -40,14 +44,16 @@ def tokens(span: Any) -> tuple[Any, Any, Any]:
 def test_ollama(fake: Any, watched: Any) -> None:
     end = {"model": "q", "done": True, "done_reason": "stop", "prompt_eval_count": 3, "eval_count": 2}
     fake.lines("/api/chat", {**end, "message": {"role": "assistant", "content": "hi"}})
-    with ollama.Client(fake.url) as client:
-        assert client.chat("q", HI).message.content == "hi"
-        assert [part.message.content for part in client.chat("q", HI, stream=True)] == ["hi"]
+    client = ollama.Client(fake.url)
+    assert client.chat("q", HI).message.content == "hi"
+    assert [part.message.content for part in client.chat("q", HI, stream=True)] == ["hi"]
+    client._client.close()  # its own close() is younger than the oldest version tested
 
     async def run() -> None:
-        async with ollama.AsyncClient(fake.url) as aclient:
-            streamed = await aclient.chat("q", HI, stream=True)
-            assert [part.message.content async for part in streamed] == ["hi"]
+        aclient = ollama.AsyncClient(fake.url)
+        streamed = await aclient.chat("q", HI, stream=True)
+        assert [part.message.content async for part in streamed] == ["hi"]
+        await aclient._client.aclose()
 
     asyncio.run(run())
     assert [tokens(span) for span in watched.spans(3)] == [("ollama", 3, 2)] * 3
@@ -117,9 +123,10 @@ def test_gemini(fake: Any, watched: Any) -> None:
     usage = {"promptTokenCount": 3, "candidatesTokenCount": 1, "thoughtsTokenCount": 1, "totalTokenCount": 5}
     candidate = {"content": {"role": "model", "parts": [{"text": "hi"}]}, "finishReason": "STOP"}
     answer = {"candidates": [candidate], "usageMetadata": usage, "modelVersion": "g-1"}
-    fake.says("/v1/models/g:generateContent", answer)
+    for version in ("v1", "v1beta"):  # of the present major, and of the one before
+        fake.says(f"/{version}/models/g:generateContent", answer)
+        fake.sse(f"/{version}/models/g:streamGenerateContent", answer)
     assert client.models.generate_content(model="g", contents="q").text == "hi"
-    fake.sse("/v1/models/g:streamGenerateContent", answer)
     assert [chunk.text for chunk in client.models.generate_content_stream(model="g", contents="q")] == ["hi"]
 
     async def run() -> None:

@@ -18,6 +18,7 @@ _PLACES: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     "requests": (("Session", "send", "_requests", "wrap_send"),),
     "aiohttp": (("ClientSession", "_request", "_aiohttp", "wrap_request"),),
     "mistralai.client._hooks.tracing": (("", "get_traced_request_and_span", "_mistral", "wrap_traced_request"),),
+    "mistralai._hooks.tracing": (("", "get_traced_request_and_span", "_mistral", "wrap_traced_request"),),  # major 1
 }
 _state = {"active": False}
 _originals: dict[tuple[str, str, str], tuple[Any, Any, Any]] = {}  # -> owner, what was there, what we put there
