@@ -109,7 +109,9 @@ def test_streams_let_go_are_ended_and_leave_nothing(
 
 
 @FORGOTTEN_SOCKETS
-def test_hundreds_of_abandoned_streams_leave_memory_flat(client: openai.OpenAI, sink: Any, spans: Spans) -> None:
+def test_hundreds_of_abandoned_streams_leave_memory_flat(
+    client: openai.OpenAI, provider: FakeOpenAI, sink: Any, spans: Spans
+) -> None:
     def held_after(count: int) -> int:
         """Bytes allocated in our files and still held."""
         for number in range(count):
@@ -117,7 +119,9 @@ def test_hundreds_of_abandoned_streams_leave_memory_flat(client: openai.OpenAI, 
             if number % 10 == 9:
                 gc.collect()
         spans(count)
+        # what the servers of this test keep stands in dicts of Python's free lists, booked to whoever made them first
         sink.spans.clear()
+        provider.requests.clear()
         gc.collect()
         ours = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*/src/sentinelops/*")])
         return sum(trace.size for trace in ours.traces)
@@ -133,7 +137,7 @@ def test_hundreds_of_abandoned_streams_leave_memory_flat(client: openai.OpenAI, 
     finally:
         tracemalloc.stop()
         gc.enable()
-    assert after - before < 20_000  # 50 bytes for each
+    assert after - before < 40_000, (before, after)  # 100 bytes for each: less than any object of ours
     assert watch.live_count() == 0
 
 
