@@ -11,6 +11,7 @@ import pytest
 from openai_support import media
 from openai_support.answers import ANSWERS, CHAT, EMBEDDINGS, RESPONSES
 from openai_support.fake import FakeOpenAI, Spans
+from sentinelops.instrument._wire import batches
 from sentinelops.instrument.openai import _batches
 
 BATCH = {
@@ -48,7 +49,7 @@ TOLD = [
 
 @pytest.fixture(autouse=True)
 def batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    _batches._seen.clear()
+    batches._seen.clear()
     _batches._batch_of.clear()
     monkeypatch.setitem(ANSWERS, ("/batches", ""), BATCH)
     monkeypatch.setitem(ANSWERS, ("/batches/batch_1", ""), BATCH)

@@ -132,9 +132,10 @@ def tell_call(
     body: Mapping[str, Any],
     extra: Mapping[str, Any],
     *,
+    status: int | None = None,
     cancelled: bool = False,
 ) -> None:
-    """Record one call of a batch. kind: operation and protocol; extra: attributes by semconv name."""
+    """Record one call of a batch. kind: operation and protocol; extra: attributes by semconv name; status: of HTTP."""
     model = body.get("model")
     call = start_call(
         kind[0], endpoint.provider, model if isinstance(model, str) else None, request={}, describe=describe,
@@ -145,4 +146,5 @@ def tell_call(
     answer = Answer(kind[1])
     answer.parsed = _Body(body)
     answer.extra = extra
+    answer.status = status
     call.end(answer, cancelled=cancelled)

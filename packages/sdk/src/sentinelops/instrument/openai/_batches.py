@@ -14,15 +14,15 @@ from threading import Thread
 from typing import Any
 
 from ... import _runtime, semconv
-from ..._call import CallRecord, start_call
+from ..._call import CallRecord
 from ..._guard import swallow
 from .._wire import openai as wire
-from .._wire.answer import Answer, Protocol, describe, request_id
+from .._wire.answer import Answer, Protocol, request_id
+from .._wire.batches import first_time, tell_call
 from .._wire.exchange import Exchange
 from .._wire.provider import Endpoint
 from .._wire.streams import loads_or_none
 
-_SEEN_MAX = 200_000
 _IS_RESULT = re.compile(rb'\s*\{[^{}]{0,512}"custom_id"\s*:')
 _OUTPUT = re.compile(rb'"(?:output_file_id|error_file_id)"\s*:\s*"([^"]+)"')
 _BATCH = re.compile(rb'"id"\s*:\s*"(batch_[^"]+)"')
@@ -32,7 +32,6 @@ _KINDS: dict[str, tuple[str, Protocol]] = {
     "text_completion": ("text_completion", wire.COMPLETIONS),
     "list": ("embeddings", wire.EMBEDDINGS),
 }
-_seen: OrderedDict[tuple[str, str], None] = OrderedDict()
 _batch_of: OrderedDict[str, str] = OrderedDict()  # file -> batch
 _reading: list[Thread] = []
 
@@ -120,47 +119,24 @@ def _tell(content: bytes, endpoint: Endpoint, batch: str | None) -> None:
             swallow("openai.batch", error)
 
 
-class _Body:
-    """A body that was read already, as `describe` asks for it."""
-
-    def __init__(self, value: Mapping[str, Any]) -> None:
-        self._value = value
-
-    def model_dump(self, mode: str) -> Mapping[str, Any]:  # noqa: ARG002 - as the client's own objects
-        return self._value
-
-
 def _tell_one(line: Mapping[str, Any], endpoint: Endpoint, batch: str | None) -> None:
-    key = (str(line.get("id") or batch), str(line["custom_id"]))
-    if key in _seen:
+    if not first_time(str(line.get("id") or batch), str(line["custom_id"])):
         return
-    _seen[key] = None
-    while len(_seen) > _SEEN_MAX:
-        _seen.popitem(last=False)
     response = line.get("response")
     response = response if isinstance(response, Mapping) else {}
     body = response.get("body")
     body = dict(body) if isinstance(body, Mapping) else {}
     if line.get("error"):
         body["error"] = line["error"]
-    operation, protocol = _KINDS.get(str(body.get("object")), ("chat", wire.CHAT))
-    model = body.get("model")
-    call = start_call(
-        operation, endpoint.provider, model if isinstance(model, str) else None, request={}, describe=describe,
-        server_address=endpoint.host, server_port=endpoint.port,
-    )  # fmt: skip
-    if call is None:
-        return
-    answer = Answer(protocol)
-    answer.parsed = _Body(body)
-    answer.status = response.get("status_code") if isinstance(response.get("status_code"), int) else None
-    answer.extra = {
+    status = response.get("status_code")
+    extra = {
         semconv.OPENAI_RESPONSE_SERVICE_TIER: "batch",
         semconv.BATCH_ID: batch,
         semconv.BATCH_CUSTOM_ID: str(line["custom_id"]),
         semconv.PROVIDER_REQUEST_ID: response.get("request_id"),
     }
-    call.end(answer)
+    kind = _KINDS.get(str(body.get("object")), ("chat", wire.CHAT))
+    tell_call(kind, endpoint, body, extra, status=status if isinstance(status, int) else None)
 
 
 def _describe_batch(record: CallRecord, answer: Answer, body: Mapping[str, Any]) -> dict[str, Any]:
