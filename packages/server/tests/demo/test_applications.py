@@ -93,6 +93,8 @@ def test_a_question_becomes_one_trace_of_agent_route_retrieval_tool_and_streamed
         assert span["attributes"]["session.id"] == "visit-1"
         assert span["attributes"]["user.id"] == "ana"
         assert span["attributes"]["sentinelops.metadata.prompt_version"] == "v2"
+    [brief] = captured.scores
+    assert (brief["attributes"]["gen_ai.evaluation.name"], brief["span_id"]) == ("brief", agent["span_id"])
 
 
 def captured_text(span: dict) -> str:
@@ -109,11 +111,14 @@ def test_an_order_that_does_not_exist_fails_the_tool_not_the_conversation(custom
 
 
 def test_a_conversation_keeps_its_session_over_several_turns(customers, captured):
-    customers.converse(random.Random(4))  # asks twice
+    customers.converse(random.Random(4))  # asks twice, and says how it was
     turns = [span for span in captured.spans if span["name"] == "support_agent"]
     assert len(turns) == 2
     assert len({span["trace_id"] for span in turns}) == 2
-    assert len({span["attributes"]["session.id"] for span in captured.spans}) == 1
+    [session] = {span["attributes"]["session.id"] for span in captured.spans}
+    *brief, helpful = captured.scores
+    assert [score["trace_id"] for score in brief] == [turn["trace_id"] for turn in turns]
+    assert (helpful["trace_id"], helpful["attributes"]["session.id"]) == (None, session)
 
 
 def test_a_customer_who_leaves_early_cancels_the_stream(customers, captured):

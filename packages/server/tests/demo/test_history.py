@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 from demo.door import Door
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from sentinelops import semconv as s
 from sentinelops_server.demo.history import Plan, send_history, simulate
 from sentinelops_server.demo.history.calls import SimulatedSpan
@@ -145,3 +146,26 @@ def test_a_refusal_stops_the_history_with_the_servers_words(door):
     door.broken = True
     with pytest.raises(RuntimeError, match="HTTP 401 the key is unknown"):
         send_history(replace(WEEK, days=0.1), f"http://127.0.0.1:{door.server_port}", "wrong")
+
+
+def test_the_dear_prompt_is_the_worse_one_and_its_marks_arrive_as_evaluation_events(week):
+    def mean(name: str, version: str) -> float:
+        said = [
+            mark[s.EVALUATION_SCORE_VALUE]
+            for span in week
+            if span.attributes.get(s.METADATA_PREFIX + "prompt_version") == version
+            for mark in span.marks
+            if mark[s.EVALUATION_NAME] == name
+        ]
+        assert len(said) > 30, (name, version)
+        return sum(said) / len(said)
+
+    assert mean("helpful", "v6") > mean("helpful", "v7") + 0.1
+    assert mean("grounded", "v6") > mean("grounded", "v7") + 0.1
+
+    [marked] = [span for span in week if any(s.EVALUATION_EXPLANATION in mark for mark in span.marks)][:1]
+    [span] = ExportTraceServiceRequest.FromString(encode([marked])).resource_spans[0].scope_spans[0].spans
+    found = [{pair.key: pair.value for pair in event.attributes} for event in span.events]
+    assert [event.name for event in span.events] == [s.EVALUATION_EVENT] * len(marked.marks)
+    assert found[0][s.SCORE_SOURCE].string_value == "user"
+    assert found[0][s.EVALUATION_SCORE_VALUE].double_value == 0.0

@@ -36,7 +36,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print addresses and keys as 
 SNIPPET = """\
 import sentinelops
 sentinelops.configure(application="my-app", endpoint="{otlp_http}", api_key="{ingest_key}")
-sentinelops.instrument("openai")
+sentinelops.instrument()
 # now call the model as you always do"""
 
 

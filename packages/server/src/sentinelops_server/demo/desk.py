@@ -109,6 +109,8 @@ class Desk:
         system = {"role": "system", "content": _SYSTEM + "\n".join(known)}
         conversation.messages.append({"role": "user", "content": question})
         said = self._stream([system, *conversation.messages[-5:]], patience)
+        if patience is None:  # the instruction was one or two sentences; an answer that was left is no answer
+            sentinelops.score("brief", len(re.findall(r"[.!?](?:\s|$)", said)) <= 2, source="rule")
         conversation.messages.append({"role": "assistant", "content": said})
         return said
 

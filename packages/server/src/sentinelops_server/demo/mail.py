@@ -45,7 +45,9 @@ class Office:
                 temperature=0.2,
             )
         except LengthFinishReasonError:
+            sentinelops.score("complete", False, source="rule")
             return None
+        sentinelops.score("complete", True, source="rule")
         return answer.choices[0].message.parsed
 
     @sentinelops.observe(name="propose_subjects", type="chain")

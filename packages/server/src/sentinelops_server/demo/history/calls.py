@@ -9,6 +9,7 @@ from typing import Any
 
 from sentinelops import semconv as s
 
+from sentinelops_server.demo.history.marks import Mark
 from sentinelops_server.demo.history.rhythm import SECOND, Conditions
 
 __all__ = ["MODELS", "Call", "Failure", "Model", "SimulatedSpan", "Trace"]
@@ -64,6 +65,7 @@ class SimulatedSpan:
     application: str
     attributes: dict[str, Any]
     error: str | None = None
+    marks: tuple[Mark, ...] = ()
 
 
 @dataclass
@@ -135,6 +137,7 @@ class Trace:
         parent: bytes = b"",
         span_id: bytes = b"",
         error: str | None = None,
+        marks: tuple[Mark, ...] = (),
     ) -> None:
         """Finish a span of this trace that lasted `between` two moments; without `span_id` it gets a new one."""
         start_ns, end_ns = between
@@ -142,7 +145,7 @@ class Trace:
         self.spans.append(
             SimulatedSpan(
                 self.trace_id, span_id or self.new_id(), parent, name, kind, start_ns, end_ns, self.application,
-                {**attributes, **self.common}, error,
+                {**attributes, **self.common}, error, marks,
             )
         )  # fmt: skip
 

@@ -12,6 +12,7 @@ from sentinelops import semconv as s
 
 from sentinelops_server.demo.history import texts
 from sentinelops_server.demo.history.calls import Call, SimulatedSpan, Trace
+from sentinelops_server.demo.history.marks import answer_marks, review_marks
 from sentinelops_server.demo.history.rhythm import SECOND, Conditions, Plan, weight
 
 __all__ = ["APPLICATIONS", "simulate"]
@@ -81,7 +82,8 @@ def _support_turn(trace: Trace, history: list[dict[str, Any]], at: int, *, whole
     attributes = {s.SPAN_TYPE: "agent", s.OPERATION: "invoke_agent", s.AGENT_NAME: "support-agent"}
     attributes |= {s.INPUT: json.dumps({"question": question}), s.OUTPUT: json.dumps(said if ok else None)}
     error = None if ok else "the model did not answer"
-    trace.add("invoke_agent support-agent", (start, at + 1_000_000), attributes, span_id=root, error=error)
+    marks = answer_marks(trace.trace_id, answered=ok, whole_handbook=whole_handbook)
+    trace.add("invoke_agent support-agent", (start, at + 1_000_000), attributes, span_id=root, error=error, marks=marks)
     return at
 
 
@@ -199,6 +201,7 @@ def review(conditions: Conditions, at: int) -> list[SimulatedSpan]:
         attributes,
         span_id=root,
         error=None if ok else "the review was not finished",
+        marks=review_marks(trace.trace_id) if ok else (),
     )
     return trace.spans
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -52,6 +53,10 @@ def _value(value: object) -> AnyValue:
     return AnyValue(string_value=str(value))
 
 
+def _pairs(attributes: dict[str, Any]) -> list[KeyValue]:
+    return [KeyValue(key=key, value=_value(value)) for key, value in attributes.items()]
+
+
 def _span(span: SimulatedSpan) -> Span:
     found = Span(
         trace_id=span.trace_id,
@@ -61,7 +66,11 @@ def _span(span: SimulatedSpan) -> Span:
         kind=Span.SpanKind.ValueType(span.kind),
         start_time_unix_nano=span.start_ns,
         end_time_unix_nano=span.end_ns,
-        attributes=[KeyValue(key=key, value=_value(value)) for key, value in span.attributes.items()],
+        attributes=_pairs(span.attributes),
+        events=[
+            Span.Event(name=s.EVALUATION_EVENT, time_unix_nano=span.end_ns, attributes=_pairs(mark))
+            for mark in span.marks
+        ],
     )
     if span.error is not None:
         found.status.code = 2  # type: ignore[assignment]
