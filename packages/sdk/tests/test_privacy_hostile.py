@@ -28,5 +28,7 @@ def test_a_megabyte_costs_per_kilobyte_what_a_tenth_of_it_does(unit: str) -> Non
     """Ten times the text takes less than thirty times as long; a quadratic search takes a hundred times."""
     searches: list[Callable[[str], object]] = [privacy.find, lambda text: REDACTOR.redact_value([text], {})]
     for search in searches:
-        short = max(min(seconds(search, unit, 100_000) for _ in range(2)), 0.001)
-        assert any(seconds(search, unit, 1_000_000) / short < 30 for _ in range(3))
+        # side by side and more than once: what others do to the caches of this machine comes and goes
+        assert any(
+            seconds(search, unit, 1_000_000) / max(seconds(search, unit, 100_000), 0.001) < 30 for _ in range(5)
+        )

@@ -75,10 +75,10 @@ def test_a_postgres_that_hangs_is_told_within_bounds_and_recovers(server):
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 400 MB; mounting it takes root, which the container of the tests has."""
+    """A file system of 1 GB, more than the flood fills by itself on a slow day; mounting it takes root, which the container of the tests has."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m,mode=755", "none", folder], check=False)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1g,mode=755", "none", folder], check=False)
     if mounted.returncode:
         pytest.skip(
             "a full disk is mounted for it: run the tests as root, in a container with the capability SYS_ADMIN"

@@ -323,9 +323,10 @@ def test_a_body_that_is_closed_dropped_or_cut_short(client: Any, fake: FakeBedro
     client.invoke_model(modelId=LLAMA, body="{}")
     with pytest.raises((botocore.exceptions.IncompleteReadError, botocore.exceptions.ResponseStreamingError)):
         client.invoke_model(modelId=LLAMA, body="{}")["body"].read()
-    found = [facts(span) for span in spans(4)]
-    assert found[:3] == [(*CANCELLED, "")] * 3
-    assert found[3][0] == "error"
+    # a forgotten body ends when it is collected: before the last call or after it
+    *left, cut = sorted((facts(span) for span in spans(4)), key=lambda said: said[0] == "error")
+    assert left == [(*CANCELLED, "")] * 3
+    assert cut[0] == "error"
 
 
 def test_a_body_that_is_no_json(client: Any, fake: FakeBedrock, spans: Spans) -> None:
