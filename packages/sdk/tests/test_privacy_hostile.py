@@ -29,6 +29,4 @@ def test_a_megabyte_costs_per_kilobyte_what_a_tenth_of_it_does(unit: str) -> Non
     searches: list[Callable[[str], object]] = [privacy.find, lambda text: REDACTOR.redact_value([text], {})]
     for search in searches:
         # side by side and more than once: what others do to the caches of this machine comes and goes
-        assert any(
-            seconds(search, unit, 1_000_000) / max(seconds(search, unit, 100_000), 0.001) < 30 for _ in range(5)
-        )
+        assert any(seconds(search, unit, 1_000_000) / max(seconds(search, unit, 100_000), 0.001) < 30 for _ in range(5))
