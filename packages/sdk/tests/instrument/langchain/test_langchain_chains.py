@@ -245,6 +245,35 @@ def test_a_model_that_fails(llm: Any, captured: Captured) -> None:
     assert bearing(captured.spans) == []
 
 
+FALLBACK_WAYS: dict[str, Any] = {
+    "invoke": lambda chain, run: chain.invoke(Q),
+    "ainvoke": lambda chain, run: run(chain.ainvoke(Q)),
+    "stream": lambda chain, run: list(chain.stream(Q)),
+    "astream": lambda chain, run: run(collect(chain.astream(Q))),
+    "batch": lambda chain, run: chain.batch([Q]),
+}
+
+
+@pytest.mark.parametrize("way", FALLBACK_WAYS)
+def test_what_is_tried_stands_under_the_fallbacks(way: str, llm: Any, captured: Captured, run: Any) -> None:
+    tried = llm.model_copy(update={"model_name": "too-long"}).with_fallbacks([llm])
+    FALLBACK_WAYS[way](ChatPromptTemplate.from_template("{q}") | tried | StrOutputParser(), run)
+    ((_, _, fallbacks, _),) = tree(captured.spans)
+    assert fallbacks == ["RunnableWithFallbacks", ["chat too-long"], ["chat plain"]]
+    assert [span["name"] for span in captured.spans if span["status"] == "error"] == ["chat too-long"]
+    assert [span["name"] for span in bearing(captured.spans)] == ["chat plain"]
+
+
+def test_counts_that_langchain_was_not_told_are_unknown(captured: Captured) -> None:
+    from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+
+    usage: Any = {"input_tokens": 0, "output_tokens": 20, "total_tokens": 20}
+    GenericFakeChatModel(messages=iter([AIMessage("Hello", usage_metadata=usage)])).invoke("Hi")
+    (span,) = captured.spans
+    assert span["attributes"]["gen_ai.usage.output_tokens"] == 20
+    assert "gen_ai.usage.input_tokens" not in span["attributes"]
+
+
 def test_under_the_applications_own_spans(chain: Any, captured: Captured) -> None:
     def work(q: Any) -> Any:
         with sentinelops.span("mine"):

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import RunnableLambda
 from langchain_core.tools import tool
-from langchain_support import collect
+from langchain_support import bearing, collect
 from sentinelops import _guard, _runtime
 from sentinelops.instrument import instrument, uninstrument
 from sentinelops.instrument.langchain import _describe, _events, _frames, _names, _runs
+from sentinelops.instrument.langchain._patches import patches
 from sentinelops.testing import Captured
 
 
@@ -95,3 +99,56 @@ def test_a_task_of_the_host_is_left_as_it_was(llm: Any, captured: Captured, run:
         return trace.get_current_span().get_span_context().is_valid
 
     assert run(call()) is False
+
+
+def test_a_models_stream_is_still_a_generator_function(llm: Any, captured: Captured, run: Any) -> None:
+    """LangChain asks: what it makes of a function given to it depends on the answer."""
+    assert inspect.isgeneratorfunction(llm.stream)
+    assert inspect.isasyncgenfunction(llm.astream)
+    assert RunnableLambda(llm.stream).invoke("Hi").content == "Hello there"
+    assert run(RunnableLambda(llm.astream).ainvoke("Hi")).content == "Hello there"
+    assert len(bearing(captured.spans)) == 2
+
+
+def test_what_is_sent_and_thrown_into_a_stream_arrives(captured: Captured) -> None:
+    heard: list[Any] = []
+
+    def inner(owner: Any) -> Any:
+        try:
+            heard.append((yield 1))
+            yield 2
+        except KeyError:
+            yield 3
+        return 4
+
+    async def ainner(owner: Any) -> Any:
+        try:
+            heard.append((yield 1))
+            yield 2
+        except KeyError:
+            yield 3
+
+    stream = patches._steps("model", inner)(None)
+    assert (next(stream), stream.send("a"), stream.throw(KeyError()), next(stream, 0)) == (1, 2, 3, 0)
+
+    async def take() -> None:
+        astream = patches._async_steps("model", ainner)(None)
+        assert (await anext(astream), await astream.asend("b"), await astream.athrow(KeyError())) == (1, 2, 3)
+        assert await anext(astream, 0) == 0
+
+    asyncio.run(take())
+    assert heard == ["a", "b"]
+
+
+def test_a_loop_that_ends_closes_open_streams_in_silence(captured: Captured, caplog: pytest.LogCaptureFixture) -> None:
+    model = GenericFakeChatModel(messages=iter(["a b c"] * 3))
+    left = []
+
+    async def leave() -> None:
+        for _ in range(3):
+            left.append(model.astream("Hi"))
+            await anext(left[-1])
+
+    asyncio.run(leave())
+    assert caplog.records == []
+    assert [span["attributes"]["sentinelops.outcome"] for span in captured.spans] == ["cancelled"] * 3

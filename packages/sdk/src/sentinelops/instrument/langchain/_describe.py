@@ -171,7 +171,8 @@ def _usage_metadata(usage: Mapping[str, Any]) -> dict[str, Any]:
     written = [given.get(name) for name in ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")]
     by_life = sum(count for count in written if type(count) is int)
     return {
-        s.USAGE_INPUT_TOKENS: tokens(usage.get("input_tokens")),
+        # no prompt is empty: LangChain says 0 where it was told nothing
+        s.USAGE_INPUT_TOKENS: tokens(usage.get("input_tokens") or None),
         s.USAGE_OUTPUT_TOKENS: tokens(usage.get("output_tokens")),
         s.USAGE_CACHE_READ_TOKENS: tokens(given.get("cache_read")),
         # langchain-anthropic counts the writes under their lifetimes, and then none here

@@ -18,6 +18,7 @@ from ._patches import patches
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MOST_EVENTS = 100
+_FALLBACKS = "RunnableWithFallbacks"
 
 
 def _quiet(event: F) -> F:
@@ -135,6 +136,8 @@ class Events:
         name = _names.name_of(serialized, kwargs.get("name"), "chain")
         kind, name, facts = _graphs.step(name, frame.graph if frame is not None else None, start.metadata)
         step = _start_step(name, kind, start, frame, facts)
+        if name == _FALLBACKS and (run := _runs.get(run_id)) is not None:
+            run.stands_for = _runs.get(parent_run_id)
         if step is not None and inputs != {"input": ""}:
             step.input(Deferred(_describe.plain, _describe.held(inputs)))
 

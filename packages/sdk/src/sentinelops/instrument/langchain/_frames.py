@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Coroutine, Generator, Iterator
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -115,9 +116,12 @@ class AsyncSteps(AsyncGenerator[Any, Any]):
         self._inner: Any = inner
         self._frame = frame
 
-    async def __anext__(self) -> Any:
+    def __anext__(self) -> Coroutine[Any, Any, Any]:
+        return self._step(self._inner.__anext__())
+
+    async def _step(self, step: Awaitable[Any]) -> Any:
         with self._frame:
-            return await self._inner.__anext__()
+            return await step
 
     async def asend(self, value: Any) -> Any:
         """As the generator's."""
@@ -136,6 +140,16 @@ class AsyncSteps(AsyncGenerator[Any, Any]):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
+
+
+def unknown_to_the_loop(steps: AsyncIterator[Any]) -> Awaitable[Any]:
+    """The first step of a generator that another one closes: a loop that ends would close both at the same time."""
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return steps.__anext__()
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
 
 
 def is_cancellation(error: BaseException) -> bool:

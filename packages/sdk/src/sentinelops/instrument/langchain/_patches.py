@@ -20,7 +20,7 @@ from ..._call import LAYER_KEY
 from ..._guard import swallow
 from .. import _lazy
 from . import _frames, _runs
-from ._frames import AsyncSteps, Frame, Steps
+from ._frames import AsyncSteps, Frame, Steps, unknown_to_the_loop
 
 _SETTER = "_set_config_context"
 _LIBRARIES = ("langchain_core.", "langchain_classic.", "langgraph.", "langchain.")
@@ -205,16 +205,31 @@ class Patches:
         return _convert_cached_generations
 
     def _steps(self, kind: str, original: Any) -> Any:
+        # a generator function, as the original is: LangChain asks what the functions given to it are
         def stream(owner: Any, /, *args: Any, **kwargs: Any) -> Any:
             inner = original(owner, *args, **kwargs)
-            return Steps(inner, self._frame(kind, graph=owner)) if self._active else inner
+            return (yield from Steps(inner, self._frame(kind, graph=owner)) if self._active else inner)
 
         return stream
 
     def _async_steps(self, kind: str, original: Any) -> Any:
-        def astream(owner: Any, /, *args: Any, **kwargs: Any) -> Any:
+        async def astream(owner: Any, /, *args: Any, **kwargs: Any) -> Any:
             inner = original(owner, *args, **kwargs)
-            return AsyncSteps(inner, self._frame(kind, graph=owner)) if self._active else inner
+            steps = AsyncSteps(inner, self._frame(kind, graph=owner)) if self._active else inner
+            try:
+                item = await unknown_to_the_loop(steps)
+                while True:
+                    try:
+                        sent = yield item
+                    except GeneratorExit:
+                        await steps.aclose()
+                        raise
+                    except BaseException as error:
+                        item = await steps.athrow(error)
+                    else:
+                        item = await (anext(steps) if sent is None else steps.asend(sent))
+            except StopAsyncIteration:
+                return
 
         return astream
 

@@ -55,6 +55,7 @@ class Run:
     """A run under way. step or layer is its span; neither: a run that is not shown, its children are its parent's.
 
     root: the outermost run above it, itself at the top. conversation: the thread of a graph, as far as known.
+    stands_for: the run above, when what starts within says that it starts under that one (see above()).
     """
 
     __slots__ = (
@@ -67,6 +68,7 @@ class Run:
         "layer",
         "root",
         "run_id",
+        "stands_for",
         "step",
         "touched",
     )
@@ -76,6 +78,7 @@ class Run:
         self.kind = kind
         self.root: Run = self if parent is None else parent.root
         self.conversation = conversation
+        self.stands_for: Run | None = None
         self.step: ActiveSpan | None = None
         self.layer: Layer | None = None
         self.context = context
@@ -113,11 +116,18 @@ def live() -> int:
 
 
 def above(parent_run_id: UUID | None) -> tuple[Run | None, Context]:
-    """The run above, and the context to start under: the current one when that is below the run, else the run's."""
+    """The run above, and the context to start under: the current one when that is below the run, else the run's.
+
+    RunnableWithFallbacks hands the configuration that it was called with to the runnables that it tries: they would
+    stand beside it.
+    """
     current = otel_context.get_current()
     parent = get(parent_run_id)
     if parent is None or current.get(RUN_KEY) == parent.run_id:
         return parent, current
+    within = get(current.get(RUN_KEY))  # type: ignore[arg-type]
+    if within is not None and within.stands_for is parent:
+        return within, current
     return parent, parent.context
 
 
