@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any, ParamSpec, TypeVar, overload
 
 from . import _runtime
+from ._generators import first_step
 from ._span import ActiveSpan, Deferred
 
 P = ParamSpec("P")
@@ -227,7 +228,7 @@ def _async_generator(plan: _Plan) -> Callable[..., Any]:
         step = plan.begin(args, kwargs)
         items = _Items(plan.capture_output)
         inner = plan.function(*args, **kwargs)
-        resume: Callable[[], Any] = functools.partial(inner.asend, None)
+        resume: Callable[[], Any] = functools.partial(first_step, inner)
         try:
             while True:
                 step.attach()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import inspect
 import json
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +15,9 @@ from llama_index.core import Document, VectorStoreIndex
 from llama_index.core.node_parser import TokenTextSplitter
 from llamaindex_support.fake import Provider
 from opentelemetry import context as otel_context
+from opentelemetry.trace.propagation import _SPAN_KEY
+from sentinelops.instrument._wire import watch
+from sentinelops.instrument.llamaindex import _answers, _spans
 from sentinelops.testing import Captured
 
 Tree = Callable[[], list[Any]]
@@ -126,3 +131,68 @@ def test_what_a_query_says(captured: Captured, llm: Any, embedding: Any, provide
         "gen_ai.input.messages": '[{"role":"user","parts":[{"type":"text","content":"Where is the cat?"}]}]',
         "gen_ai.embeddings.dimension.count": 2,
     }
+
+
+SYNTHESIS = "CompactAndRefine.synthesize"
+STREAMED = json.loads(json.dumps(QUERY).replace("chat gpt-4o-mini*", "chat gpt-4o-mini"))
+
+
+@pytest.mark.parametrize("read", ["all", "some", "none"])
+def test_an_answer_that_is_read_elsewhere(captured: Captured, llm: Any, embedding: Any, tree: Tree, read: str) -> None:
+    """The model is asked when the answer is read; the oldest versions ask for the first piece at once."""
+    engine = index_of(embedding).as_query_engine(llm=llm, streaming=True)
+    captured._items.clear()
+    with sentinelops.context(session="s1"):
+        answer: Any = engine.query("Where is the cat?")
+    with sentinelops.span("reader"):
+        pieces = answer.response_gen
+        assert inspect.isgenerator(pieces)
+        if read == "all":
+            assert "".join(pieces) == "Hello there"
+        elif read == "some":
+            next(pieces)
+        assert otel_context.get_current()[_SPAN_KEY].name == "reader"
+    assert sentinelops._ambient.attributes() is None
+    del answer, pieces
+    gc.collect()
+    made = tree()
+    expected = STREAMED if read != "none" or len(made[0][1][1][1]) else [STREAMED[0], [STREAMED[1][0], [SYNTHESIS, []]]]
+    assert made == [expected, ["reader", []]]
+    assert {span["attributes"].get("session.id") for span in captured.spans if span["name"] != "reader"} == {"s1"}
+    outcomes = [span["attributes"].get("sentinelops.outcome") for span in captured.spans if span["name"][:4] == "chat"]
+    assert outcomes in ([None if read == "all" else "cancelled"], [])
+    assert _spans.open_count() == watch.live_count() == 0
+
+
+def test_an_answer_that_is_read_elsewhere_async(captured: Captured, llm: Any, embedding: Any, tree: Tree) -> None:
+    engine = index_of(embedding).as_query_engine(llm=llm, streaming=True)
+    captured._items.clear()
+
+    async def ask() -> str:
+        answer: Any = await engine.aquery("Where is the cat?")
+        assert otel_context.get_current() == {}
+        with sentinelops.span("reader"):
+            return "".join([piece async for piece in answer.async_response_gen()])
+
+    assert asyncio.run(ask()) == "Hello there"
+    asked = json.loads(json.dumps(STREAMED).replace(".query", ".aquery").replace(".synth", ".asynth"))
+    assert tree() == [asked, ["reader", []]]
+
+
+def test_an_answer_that_fails_while_it_is_read(
+    captured: Captured, llm: Any, embedding: Any, provider: Provider
+) -> None:
+    answer: Any = index_of(embedding).as_query_engine(llm=llm, streaming=True).query("Where is the cat?")
+    answer.response_gen.close()
+    made = captured.named("CompactAndRefine.synthesize")
+
+    def fails() -> Any:
+        yield "Hello"
+        raise ValueError("no more")
+
+    answer.response_gen = fails()
+    _answers.carry(answer, otel_context.get_current())
+    with pytest.raises(ValueError, match="no more"):
+        list(answer.response_gen)
+    assert made["status"] == "unset"
+    assert otel_context.get_current() == {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Coroutine, Generator, Iterator
 from contextvars import ContextVar, Token
 from types import TracebackType
@@ -140,16 +139,6 @@ class AsyncSteps(AsyncGenerator[Any, Any]):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
-
-
-def unknown_to_the_loop(steps: AsyncIterator[Any]) -> Awaitable[Any]:
-    """The first step of a generator that another one closes: a loop that ends would close both at the same time."""
-    hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(None, None)
-    try:
-        return steps.__anext__()
-    finally:
-        sys.set_asyncgen_hooks(*hooks)
 
 
 def is_cancellation(error: BaseException) -> bool:

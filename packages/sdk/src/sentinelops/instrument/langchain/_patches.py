@@ -17,10 +17,11 @@ from typing import Any
 from opentelemetry import context as otel_context
 
 from ..._call import LAYER_KEY
+from ..._generators import first_step
 from ..._guard import swallow
 from .. import _lazy
 from . import _frames, _runs
-from ._frames import AsyncSteps, Frame, Steps, unknown_to_the_loop
+from ._frames import AsyncSteps, Frame, Steps
 
 _SETTER = "_set_config_context"
 _LIBRARIES = ("langchain_core.", "langchain_classic.", "langgraph.", "langchain.")
@@ -217,7 +218,7 @@ class Patches:
             inner = original(owner, *args, **kwargs)
             steps = AsyncSteps(inner, self._frame(kind, graph=owner)) if self._active else inner
             try:
-                item = await unknown_to_the_loop(steps)
+                item = await first_step(steps)
                 while True:
                     try:
                         sent = yield item

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ... import semconv as s
 from ..._span import ActiveSpan, Deferred, StepRecord
-from . import _models, _plans, _values
+from . import _answers, _models, _plans, _values
 
 if TYPE_CHECKING:
     from ..._content import ContentPolicy
@@ -100,7 +100,10 @@ def finish(entry: Entry, result: Any) -> None:
     elif entry.family == "tool":
         step.record.attributes[s.TOOL_CALL_RESULT] = Deferred(_values.answer, result)
     elif entry.family in ("query", "synthesis", "chat"):
-        step.output(Deferred(_values.answer, result))
+        if _answers.is_streaming(result):
+            _answers.carry(result, entry.context)
+        else:
+            step.output(Deferred(_values.answer, result))
     elif entry.family == "workflow":
         step.output(Deferred(_values.outcome, result))
     elif not _is_stream(result):
