@@ -10,9 +10,13 @@ import pytest
 import sentinelops
 from haystack import Pipeline, component
 from haystack.components.agents import Agent
+from haystack.components.generators.chat import OpenAIChatGenerator
 from haystack.dataclasses import ChatMessage, ToolCall
 from haystack.tools import Tool
+from haystack.utils import Secret
 from haystack_support import HAYSTACK_2, tree
+from openai_support.fake import FakeOpenAI
+from sentinelops.instrument import instrument
 from sentinelops.testing import Captured
 
 PARAMETERS = {"type": "object", "properties": {"city": {"type": "string"}}}
@@ -114,6 +118,7 @@ def test_a_tool_that_fails_is_an_error_and_the_agent_goes_on(captured: Captured)
     failed = captured.named("execute_tool weather")
     assert failed["status"] == "error"
     assert "no such city" in failed["status_message"]
+    assert failed["attributes"]["error.type"] == "LookupError"
     assert captured.named("invoke_agent")["status"] == "unset"
 
 
@@ -171,3 +176,13 @@ def test_a_cancelled_run_is_no_error(captured: Captured) -> None:
     asyncio.run(cancelled())
     whole = captured.named("pipeline")
     assert (whole["status"], whole["attributes"]["sentinelops.outcome"]) == ("unset", "cancelled")
+
+
+def test_the_step_around_a_watched_client_of_an_agent_is_named_after_its_generator(
+    fake: FakeOpenAI, captured: Captured
+) -> None:
+    instrument("openai")
+    generator = OpenAIChatGenerator(api_key=Secret.from_token("k"), api_base_url=fake.url, model="plain")
+    Agent(chat_generator=generator).run(messages=ASKED)
+    ((_, above),) = [(name, parent) for name, parent in tree(captured) if name == "chat plain"]
+    assert above == ("chat_generator" if HAYSTACK_2 else "OpenAIChatGenerator")

@@ -101,7 +101,7 @@ def agent_tool(step: Step) -> Mapping[str, Any]:
     facts = step.facts
     result = facts.content.get("output")
     if facts.tags.get("haystack.tool.error") and step.error is None:
-        step.error = ToolFailure(str(get(result, "error")))
+        step.error = facts.failure or ToolFailure(str(get(result, "error")))
     return _known(
         {
             s.OPERATION: "execute_tool",

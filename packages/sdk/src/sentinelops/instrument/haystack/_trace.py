@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -24,19 +25,21 @@ if TYPE_CHECKING:
 
 _KEY = "sentinelops-haystack-span"
 _PIPELINES = ("haystack.pipeline.run", "haystack.async_pipeline.run")
+_TOOL_ERROR = "haystack.tool.error"
 _LLM = ("haystack.agent.step.llm", "haystack.chat_generator.run")
 
 
 class Facts:
     """What Haystack said of one operation. content: by the last word of its tag, as it was when it was said."""
 
-    __slots__ = ("class_name", "content", "instance", "kind", "name", "operation", "started", "tags")
+    __slots__ = ("class_name", "content", "failure", "instance", "kind", "name", "operation", "started", "tags")
 
     def __init__(self, operation: str, tags: Mapping[str, Any], instance: Any) -> None:
         self.operation = operation
         self.tags = dict(tags)
         self.instance = instance
         self.content: dict[str, Any] = {}
+        self.failure: BaseException | None = None  # of a tool whose agent goes on
         self.class_name: str = str(
             tags.get("haystack.component.type") or (type(instance).__name__ if instance is not None else "")
         )
@@ -89,6 +92,8 @@ class HaystackSpan:
         """Note it, and hand it on."""
         if self.facts is not None:
             self.facts.tags[key] = value
+            if key == _TOOL_ERROR:  # said while the exception is handled
+                self.facts.failure = _cause(sys.exc_info()[1])
         self.host.set_tag(key, value)
 
     def set_tags(self, tags: dict[str, Any]) -> None:
@@ -242,5 +247,5 @@ def _layer(facts: Facts, kind: str, context: Context) -> Layer | None:
     provider = _kinds.provider_name(facts.class_name, facts.instance)
     return start_layer(
         _kinds.MODEL_CALLS[kind], provider, model, request={s.INPUT: facts}, describe=_describe.model_call,
-        context=context, step=facts.name,
+        context=context, step=facts.name or facts.class_name,
     )  # fmt: skip
