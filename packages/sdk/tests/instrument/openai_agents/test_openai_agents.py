@@ -41,10 +41,19 @@ def test_a_run(kind: str, client: bool, fake: FakeOpenAI) -> None:
         span = by_id.get(span["parent_id"])
     assert "invoke_agent Helper" in names
     assert names[-1] == "support"
-    assert (
-        by_id[next(i for i, one in by_id.items() if one["name"] == "support")]["attributes"]["session.id"] == "talk-1"
-    )
+    assert {one["attributes"]["session.id"] for one in captured.spans} == {"talk-1"}
     assert len({one["trace_id"] for one in captured.spans}) == 1
+
+
+def test_a_session_that_the_application_named_counts(fake: FakeOpenAI) -> None:
+    with capture() as captured:
+        with sentinelops.context(session="mine"):
+            ask(fake, "chat")
+        with sentinelops.span("after"):
+            ask(fake, "chat")
+    after = captured.spans.pop()
+    assert (after["name"], after["attributes"].get("session.id")) == ("after", None)
+    assert [one["attributes"]["session.id"] for one in captured.spans] == ["mine"] * 5 + ["talk-1"] * 5
 
 
 def test_a_refusal(fake: FakeOpenAI) -> None:

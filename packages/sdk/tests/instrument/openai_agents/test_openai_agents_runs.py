@@ -56,6 +56,8 @@ def test_a_stream_read_to_its_end(client: bool, kind: str, fake: FakeOpenAI, cap
 
     assert play(fake, kind, work) == ("Hello there", True)
     above = "chat plain" if kind == "chat" else "chat"
+    if client:
+        above = "generation" if kind == "chat" else "response"
     steps = [("support", None), ("support", "support"), ("invoke_agent Helper", "support"),
              ("turn", "invoke_agent Helper"), (above, "turn")]  # fmt: skip
     below = [("chat plain", above)] if client else []

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry import context as otel_context
 
+from ... import _ambient
 from ... import semconv as s
 from ..._call import CallRecord
 from ..._guard import swallow
@@ -20,6 +22,8 @@ from .._wire.streams import loads_or_none
 from ._calls import Calls
 
 if TYPE_CHECKING:
+    from contextvars import Token
+
     from opentelemetry.context import Context
 
     from ..._content import ContentPolicy
@@ -63,10 +67,11 @@ class ToolRecord(StepRecord):
 
 
 class _Held(NamedTuple):
-    """An open span of theirs: ours for it, and the exception that was being handled already when it began."""
+    """An open span of theirs: ours for it, the exception that was being handled already when it began, its session."""
 
     span: ActiveSpan | Layer
     outer: BaseException | None
+    session: Token[Any] | None
 
 
 class Processor:
@@ -143,19 +148,31 @@ class Processor:
         return otel_context.set_value(_INNERMOST, key, current)
 
     def _step(self, step: ActiveSpan, key: str, trace: str, above: str | None) -> None:
-        group = self._groups.get(trace)
-        if group is not None:
-            step.record.attributes[s.SESSION_ID] = group
+        session = self._session(trace)
         step.start(self._under(key, above))
         step.attach()
-        self._open[key] = _Held(step, sys.exc_info()[1])
+        self._open[key] = _Held(step, sys.exc_info()[1], session)
 
     def _layer(self, span: Any, above: str) -> None:
-        model, context = getattr(span.span_data, "model", None), self._under(span.span_id, above)
-        layer = start_layer("chat", "openai", model, request={}, describe=_described, context=context)
+        session = self._session(span.trace_id)
+        data, context = span.span_data, self._under(span.span_id, above)
+        layer = start_layer(
+            "chat", "openai", getattr(data, "model", None),
+            request={}, describe=_described, context=context, step=data.type,
+        )  # fmt: skip
         if layer is not None:
             layer.attach()
-            self._open[span.span_id] = _Held(layer, sys.exc_info()[1])
+            self._open[span.span_id] = _Held(layer, sys.exc_info()[1], session)
+        else:
+            _forget(session)
+
+    def _session(self, trace: str) -> Token[Any] | None:
+        """Have the calls below know their session too, unless the application named one; undone by _forget()."""
+        group = self._groups.get(trace)
+        known = _ambient.attributes() or {}
+        if group is None or s.SESSION_ID in known:
+            return None
+        return _ambient._attributes.set({**known, s.SESSION_ID: group})
 
     def _note(self, ours: ActiveSpan | Layer, span: Any) -> None:
         data, above = span.span_data, span.parent_id or span.trace_id
@@ -175,6 +192,7 @@ class Processor:
         if held is None:
             return
         held.span.detach()
+        _forget(held.session)
         failure = self._failure(key if span is None else span.trace_id, span, held.outer)
         if isinstance(held.span, ActiveSpan):
             held.span.end(failure)
@@ -203,6 +221,12 @@ class Processor:
             silent: BaseException = type(type(passing).__qualname__, (AgentFailure,), {})(said or _REDACTED)
             return silent
         return passing
+
+
+def _forget(session: Token[Any] | None) -> None:
+    if session is not None:
+        with suppress(ValueError):  # begun in another context: that one is gone
+            _ambient._attributes.reset(session)
 
 
 def _stems(error: BaseException, source: BaseException | None) -> bool:
