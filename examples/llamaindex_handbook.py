@@ -56,7 +56,7 @@ class Desk(Workflow):
 
 
 async def _ask(question: str) -> str:
-    return str(await Desk(timeout=60).run(question=question))
+    return str(await Desk(timeout=600).run(question=question))
 
 
 def ask(question: str) -> str:
