@@ -391,28 +391,3 @@ def test_a_broken_context_costs_the_parents_only(
     monkeypatch.setattr(_span, part, breaks)
     contextvars.copy_context().run(step, "s")
     assert [span["name"] for span in captured.spans] == ["s"]
-
-
-def test_a_loop_that_ends_closes_an_open_generator_once(captured: Captured, caplog: pytest.LogCaptureFixture) -> None:
-    cleaned = []
-
-    @sentinelops.observe
-    async def items() -> AsyncIterator[int]:
-        try:
-            yield 1
-            yield 2
-        finally:
-            await asyncio.sleep(0)
-            cleaned.append(True)
-
-    left = []
-
-    async def leave() -> None:
-        for _ in range(5):
-            left.append(items())
-            await anext(left[-1])
-
-    asyncio.run(leave())
-    assert caplog.records == []
-    assert cleaned == [True] * 5
-    assert [span["attributes"]["sentinelops.outcome"] for span in captured.spans] == ["cancelled"] * 5
