@@ -154,6 +154,27 @@ def test_the_doctor_reads_the_prices_file(tmp_path: Path) -> None:
     assert "row 1" in found["problem"]
 
 
+SEEN = """
+import gc, sys
+from sentinelops_server.cli.common import settings_from
+from sentinelops_server.cli.run import serve
+
+def look(server, stop):
+    print("garbage", gc.get_threshold()[0], gc.get_freeze_count() > 100_000)
+    stop.set()
+
+serve(settings_from(port=0, otlp_http_port=0, otlp_grpc_port=0, data_dir=sys.argv[1]), work=look)
+"""
+
+
+def test_a_server_looks_for_garbage_seldom_and_never_in_what_the_start_left(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", SEEN, str(tmp_path / "data")],
+        capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "SENTINELOPS_PROMETHEUS": "off"},
+    )  # fmt: skip
+    assert "garbage 50000 True" in ended.stdout, ended.stderr
+
+
 def test_json_says_the_same_as_the_ready_file(tmp_path: Path) -> None:
     running = Up(tmp_path, "--json")
     assert running.process.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -82,6 +83,7 @@ def serve(
         server.start()
     except StartError as error:
         raise Failure(str(error), error.fix) from error
+    _seldom_collect()
     try:
         ready = _ready(server)
         if ready_file is not None:
@@ -98,6 +100,13 @@ def serve(
         server.stop()
         if ready_file is not None:
             ready_file.unlink(missing_ok=True)
+
+
+def _seldom_collect() -> None:
+    """Look for garbage seldom, and never in what the start left: spans make many objects, and hardly a circle."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000)
 
 
 def _forget(ready_file: Path | None) -> None:

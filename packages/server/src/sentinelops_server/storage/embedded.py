@@ -57,7 +57,7 @@ SETTINGS: Mapping[str, str] = {
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
-    "wal_compression": "on",
+    "wal_compression": "off",  # its one algorithm here, pglz, takes a tenth of what storing costs PostgreSQL
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_wal_size": "1GB",

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from struct import Struct
 from typing import Any
 
 import orjson
 import psycopg
-from psycopg.abc import Buffer
-from psycopg.adapt import Dumper
-from psycopg.pq import Format
 
 from ...model import LLMRequest, LogRecord, MetricPoint, Span
 from .detail import encode_detail
 
-__all__ = ["copy_rows", "encode_json", "log_row", "metric_row", "prepare", "request_row", "span_row", "timestamp"]
+__all__ = ["copy_rows", "encode_json", "log_row", "metric_row", "request_row", "span_row", "timestamp"]
 
 EPOCH = datetime(1970, 1, 1)
 POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01, where PostgreSQL's timestamps begin
-_INT8 = Struct(">q").pack
 
 SPAN_COLUMNS = (
     ("timestamp", "timestamp"), ("start_ns", "int8"), ("duration_ns", "int8"), ("received_at", "timestamp"),
@@ -62,30 +57,8 @@ COLUMNS = {
 }
 
 
-class _JsonBytes(Dumper):
-    """A jsonb column is given JSON that is already encoded; binary jsonb is a version byte and the text."""
-
-    format = Format.BINARY
-    oid = psycopg.adapters.types["jsonb"].oid
-
-    def dump(self, obj: bytes) -> Buffer:
-        return b"\x01" + obj
-
-
-class _UnixNanoseconds(Dumper):
-    """A timestamp column is given Unix nanoseconds: a datetime in between would cost more than the value."""
-
-    format = Format.BINARY
-    oid = psycopg.adapters.types["timestamp"].oid
-
-    def dump(self, obj: int) -> Buffer:
-        return _INT8(obj // 1000 - POSTGRES_EPOCH_US)
-
-
-def prepare(connection: psycopg.Connection[Any]) -> None:
-    """Teach a connection the spellings that rows use; types named by COPY alone are touched."""
-    connection.adapters.register_dumper(None, _JsonBytes)
-    connection.adapters.register_dumper(None, _UnixNanoseconds)
+# what a value of these types is given as: rows hold the bytes of binary COPY already, which psycopg writes in C
+SENT_AS = {"jsonb": "bytea", "timestamp": "int8"}
 
 
 def copy_rows(connection: psycopg.Connection[Any], table: str, rows: Iterable[tuple[Any, ...]]) -> None:
@@ -96,7 +69,7 @@ def copy_rows(connection: psycopg.Connection[Any], table: str, rows: Iterable[tu
         connection.cursor() as cursor,
         cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT BINARY)".encode()) as copy,
     ):
-        copy.set_types([kind for _, kind in columns])
+        copy.set_types([SENT_AS.get(kind, kind) for _, kind in columns])
         for row in rows:
             copy.write_row(row)
 
@@ -104,6 +77,17 @@ def copy_rows(connection: psycopg.Connection[Any], table: str, rows: Iterable[tu
 def timestamp(time_ns: int) -> datetime:
     """Return Unix nanoseconds as the naive UTC datetime that a TIMESTAMP column takes."""
     return EPOCH + timedelta(microseconds=time_ns // 1000)
+
+
+def _binary_timestamp(time_ns: int) -> int:
+    return time_ns // 1000 - POSTGRES_EPOCH_US
+
+
+def _binary_json(value: Any) -> bytes | None:
+    """Return binary jsonb, a version byte and the text; None for an empty value."""
+    if not value and value in (None, {}, []):
+        return None
+    return b"\x01" + _dumps(value)
 
 
 def span_row(span: Span, received_ns: int, resource_id: int | None) -> tuple[Any, ...]:
@@ -118,7 +102,8 @@ def span_row(span: Span, received_ns: int, resource_id: int | None) -> tuple[Any
         ]
     scope = f"{span.scope_name} {span.scope_version}".strip() if span.scope_name else None
     return (
-        span.start_ns, span.start_ns, span.end_ns - span.start_ns, received_ns, resource_id, span.kind, span.status,
+        _binary_timestamp(span.start_ns), span.start_ns, span.end_ns - span.start_ns,
+        _binary_timestamp(received_ns), resource_id, span.kind, span.status,
         span.trace_id, span.span_id, span.parent_span_id, span.name, span.type, span.status_message, span.application,
         span.environment, span.session_id, span.user_id, scope, encode_detail(span.attributes, events, links),
         span.storage_object_id,
@@ -134,36 +119,36 @@ def request_row(request: LLMRequest) -> tuple[Any, ...]:
         # PostgreSQL takes NaN and infinity, and every sum over them is lost
         raise ValueError("a number of the request is not finite, or its weight is negative")
     return (
-        request.request_id, request.timestamp_ns, request.provider, request.model, request.application,
-        request.environment, request.inference_time, request.success, request.prompt_tokens, request.completion_tokens,
-        request.total_tokens, cost, request.memory_used, request.error,
+        request.request_id, _binary_timestamp(request.timestamp_ns), request.provider, request.model,
+        request.application, request.environment, request.inference_time, request.success, request.prompt_tokens,
+        request.completion_tokens, request.total_tokens, cost, request.memory_used, request.error,
         request.storage_object_id, request.trace_id, request.span_id, request.operation, request.status,
         request.duration,
         request.time_to_first_token, request.streaming, request.response_model, request.response_id,
         request.finish_reason, request.error_type, request.cache_read_tokens, request.cache_write_tokens,
-        request.reasoning_tokens, encode_json(request.usage_details), encode_json(request.cost_details),
+        request.reasoning_tokens, _binary_json(request.usage_details), _binary_json(request.cost_details),
         request.price_version,
         request.service_tier, request.server_address, request.session_id, request.user_id, request.tags or None,
-        encode_json(request.metadata), encode_json(request.parameters), request.prompt_preview,
+        _binary_json(request.metadata), _binary_json(request.parameters), request.prompt_preview,
         request.completion_preview,
-        request.duplicate_of, request.weight, encode_json(request.redactions),
+        request.duplicate_of, request.weight, _binary_json(request.redactions),
     )  # fmt: skip
 
 
 def log_row(record: LogRecord) -> tuple[Any, ...]:
     """Return the row of a log record."""
     return (
-        record.timestamp_ns, record.record_id, record.trace_id, record.span_id, record.severity, record.event_name,
-        record.application, record.environment, encode_json(record.body), encode_json(record.attributes),
-        record.storage_object_id,
+        _binary_timestamp(record.timestamp_ns), record.record_id, record.trace_id, record.span_id, record.severity,
+        record.event_name, record.application, record.environment, _binary_json(record.body),
+        _binary_json(record.attributes), record.storage_object_id,
     )  # fmt: skip
 
 
 def metric_row(point: MetricPoint) -> tuple[Any, ...]:
     """Return the row of a metric point."""
     return (
-        point.timestamp_ns, point.point_id, point.name, point.kind, point.unit, point.application, point.environment,
-        encode_json(point.attributes), point.value, encode_json(point.data),
+        _binary_timestamp(point.timestamp_ns), point.point_id, point.name, point.kind, point.unit, point.application,
+        point.environment, _binary_json(point.attributes), point.value, _binary_json(point.data),
     )  # fmt: skip
 
 
@@ -174,6 +159,8 @@ def _default(value: Any) -> Any:
 
 def encode_json(value: Any) -> bytes | None:
     """Return the JSON of a value, None for an empty one. Raises TypeError for what JSON cannot hold."""
-    if value in (None, {}, []):
-        return None
+    return None if value in (None, {}, []) else _dumps(value)
+
+
+def _dumps(value: Any) -> bytes:
     return orjson.dumps(value, default=_default, option=orjson.OPT_NON_STR_KEYS)

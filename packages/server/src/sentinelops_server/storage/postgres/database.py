@@ -14,7 +14,6 @@ from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ...errors import Permanent, Temporary
-from .copy import prepare
 
 __all__ = ["Database", "PostgresConfig", "Transaction", "translate"]
 
@@ -137,7 +136,6 @@ class Database:
 
     def _configure(self, connection: Connection) -> None:
         milliseconds = int(self.config.statement_timeout_seconds * 1000)
-        prepare(connection)
         connection.execute(f"SET TimeZone = 'UTC'; SET statement_timeout = {milliseconds}".encode())
 
     def open(self) -> None:

@@ -99,6 +99,7 @@ _TEXT_1 = (
 )
 _TEXTS = {1: _TEXT_1.encode()}
 NEWEST = max(_TEXTS)
+_HEAD = bytes((NEWEST,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ def encode_detail(
     text = orjson.dumps(said, default=_other, option=orjson.OPT_NON_STR_KEYS)
     if len(text) > MAX_BYTES:
         raise ValueError(f"the attributes of a span are {len(text)} bytes of JSON, and at most {MAX_BYTES} are kept")
-    return bytes((NEWEST, *_varint(len(text)))) + _coders.compressor.compress(text)
+    return _HEAD + _varint(len(text)) + _coders.compressor.compress(text)
 
 
 def decode_detail(value: bytes | None) -> Detail:
@@ -180,6 +181,8 @@ def decode_detail(value: bytes | None) -> Detail:
 
 
 def _varint(number: int) -> bytes:
+    if number < 16384:  # nearly all are
+        return bytes((number & 127 | 128, number >> 7)) if number > 127 else bytes((number,))
     out = bytearray()
     while number > 127:
         out.append(number & 127 | 128)
