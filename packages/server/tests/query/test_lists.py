@@ -185,6 +185,7 @@ def test_full_text_goes_on_by_its_cursor(
 def test_one_request_in_full(database: Database, payloads: PayloadStore) -> None:
     [row] = write(database, sample(1), payloads, [content("hello", "hi")])
     found = get_request(database, payloads, row.request_id)
+    assert get_request(database, payloads, row.request_id.upper()) == found
     assert found is not None
     assert found["content"] == content("hello", "hi")
     assert found["content_missing"] is None

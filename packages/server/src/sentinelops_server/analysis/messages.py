@@ -49,8 +49,11 @@ CONTENT_ATTRIBUTES = {
 
 def load_json(text: str) -> Any:
     """Return what a JSON text says. Raises JSONDecodeError, also for what is nested too deep to be written again."""
-    # orjson reads 1,024 levels and writes 254, of which a payload needs some itself
-    found = orjson.loads(text)
+    return _writable(text, orjson.loads(text))
+
+
+def _writable(text: str, found: Any) -> Any:
+    """What the text says, if it can be written again: orjson reads 1,024 levels and writes 254, some for a payload."""
     if text.count("[") + text.count("{") > WRITTEN_DEPTH:
         try:
             orjson.dumps(reduce(lambda inner, _: [inner], range(PAYLOAD_DEPTH), found))
@@ -73,7 +76,16 @@ def parse_json(value: Any) -> Any:
 
 def canonical_messages(value: Any, role: str = "user") -> list[dict[str, Any]]:
     """Turn a list, one message, a JSON string or plain text into [{role, parts}]; `role` is for what names none."""
-    value = parse_json(value)
+    if type(value) is str and value[:1] == "[":
+        try:
+            found = orjson.loads(value)
+            if _are_plain(found):
+                return found  # type: ignore[no-any-return]
+            value = _writable(value, found)
+        except orjson.JSONDecodeError:
+            pass
+    else:
+        value = parse_json(value)
     if value is None or value == "":
         return []
     if isinstance(value, Mapping):
@@ -82,6 +94,22 @@ def canonical_messages(value: Any, role: str = "user") -> list[dict[str, Any]]:
     if not isinstance(value, list):
         return [{"role": role, "parts": [_text(value)]}]
     return value if _are_canonical(value) else [_message(item, role) for item in value]
+
+
+def _are_plain(messages: list[Any]) -> bool:
+    """Whether this is what comes most: texts in the conventions' own shape and nothing else, so nothing is deep."""
+    for message in messages:
+        if type(message) is not dict or type(message.get("role")) is not str or not message["role"]:
+            return False
+        parts = message.get("parts")
+        if type(parts) is not list or len(message) > 2 + (type(message.get("finish_reason")) is str):
+            return False
+        for part in parts:
+            if type(part) is not dict or len(part) != 2 or type(part.get("content")) is not str:
+                return False
+            if part.get("type") != "text":
+                return False
+    return True
 
 
 def _message(item: Any, role: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def normalise(span: Span, dialects: tuple[Dialect, ...] = DIALECTS) -> tuple[LLM
     span.user_id = reading.user_id[:MAX_ID] if reading.user_id else None
     for name in reading.bodies:
         span.attributes.pop(name, None)
-    if reading.scores or any(event.name == EVALUATION for event in span.events):
+    if reading.scores or (span.events and any(event.name == EVALUATION for event in span.events)):
         span.scores = scores_of_span(span, reading.scores)
     if span.events:
         _strip_events(span)

@@ -125,9 +125,13 @@ CONCEPTS: dict[str, tuple[str, ...]] = {
     "body.input": (semconv.INPUT, "gen_ai.retrieval.query.text", "gen_ai.memory.query.text", "traceloop.entity.input"),
     "body.output": (semconv.OUTPUT, "traceloop.entity.output"),
 }
-CONCEPT_OF = {name: (concept, rank) for concept, names in CONCEPTS.items() for rank, name in enumerate(names)}
+# attribute -> concept, how good a source of it, and whether it is a body
+CONCEPT_OF = {
+    name: (concept, rank, concept.startswith("body."))
+    for concept, names in CONCEPTS.items()
+    for rank, name in enumerate(names)
+}
 USAGE_NAMES = {concept: concept[6:] for concept in CONCEPTS if concept.startswith("usage.")}
-BODIES = frozenset(name for concept, names in CONCEPTS.items() if concept.startswith("body.") for name in names)
 PARAMETERS = {
     "gen_ai.openai.request.seed": "seed",
     "llm.request.max_tokens": "max_tokens",
@@ -199,16 +203,17 @@ def _gather(attributes: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
         if hit is None:
             _unlisted(key, value, reading)
             continue
-        concept, rank = hit
         if value is None or value == "":
             continue
-        if rank == 0 or concept not in found or rank < ranks.get(concept, 0):
+        concept, rank, body = hit
+        if rank == 0:  # nearly always
             found[concept] = value
-            if rank:
-                ranks[concept] = rank
-            else:
+            if ranks:
                 ranks.pop(concept, None)
-        if key in BODIES:
+        elif concept not in found or rank < ranks.get(concept, 0):
+            found[concept] = value
+            ranks[concept] = rank
+        if body:
             reading.bodies.append(key)
     return found
 

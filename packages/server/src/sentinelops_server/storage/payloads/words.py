@@ -69,7 +69,7 @@ def bloom(words: Iterable[bytes]) -> bytes:
 
     Each word sets the bits of one mask within one block of 64 bits: one look at a table in place of five hashes.
     """
-    hashes = set(map(crc32, words))
+    hashes = list(map(crc32, words))  # of different words these are different, but for one in millions
     count = min(MAX_BLOCKS, max(MIN_BLOCKS, -(-len(hashes) * BITS_PER_WORD // 64)))
     blocks = [0] * count
     masks = MASKS

@@ -20,7 +20,8 @@ from ...errors import Permanent
 
 __all__ = ["Detail", "decode_detail", "encode_detail"]
 
-LEVEL = 9  # measured on model calls: 96 bytes of 520 in 7.5 us; level 3 makes 122 in 4.5 us
+# measured on model calls: 98 bytes of 537 in 3.7 us; the level's own strategy makes 93 in 5.5 us, level 3 120 in 2.5 us
+LEVEL, STRATEGY = 9, zstandard.STRATEGY_GREEDY
 MAGICLESS = zstandard.FORMAT_ZSTD1_MAGICLESS
 MAX_BYTES = 64 << 20  # no sender can send more: a value that claims to be longer is damaged
 
@@ -120,7 +121,7 @@ class _Coders(threading.local):
 
     def __init__(self) -> None:
         parameters = zstandard.ZstdCompressionParameters.from_level(
-            LEVEL, format=MAGICLESS, write_content_size=False, write_checksum=False,
+            LEVEL, strategy=STRATEGY, format=MAGICLESS, write_content_size=False, write_checksum=False,
             write_dict_id=False,
         )  # fmt: skip
         words = _dictionary(NEWEST)
