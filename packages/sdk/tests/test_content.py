@@ -265,3 +265,32 @@ def test_each_type_has_its_action_and_keys_and_numbers_are_looked_at() -> None:
         "sentinelops.redactions.email": 2, "sentinelops.redactions.input.email": 2,
         "sentinelops.redactions.card": 1, "sentinelops.redactions.input.card": 1,
     }  # fmt: skip
+
+
+def test_a_value_that_only_its_name_tells_to_be_private_is_found() -> None:
+    given = {
+        "password": "Blue-Giraffe-42", "apiKey": "abc123def456", "mobilePhone": "612345678", "pesel": "44051401359",
+        "lat": 52.520008, "rows": [{"client_secret": "q1w2e3r4t5y6"}], "phones": [612345678], "n": 52.520008,
+    }  # fmt: skip
+    parts, counts = messages(
+        [{"type": "tool_call", "arguments": json.dumps(given)}, json.dumps({"in": json.dumps(given)})]
+    )
+    assert parts[0]["arguments"] == {
+        "password": "[secret]", "apiKey": "[secret]", "mobilePhone": "[phone]", "pesel": "[national_id]",
+        "lat": "[coordinates]", "rows": [{"client_secret": "[secret]"}], "phones": ["[phone]"], "n": 52.520008,
+    }  # fmt: skip
+    for private in ("Giraffe", "abc123def456", "612345678", "44051401359", "q1w2e3r4t5y6"):
+        assert private not in parts[1]
+    assert counts["sentinelops.redactions.input_messages.assigned_password"] == 2
+    assert messages([given], ContentPolicy("on"))[0] == [given]
+
+
+def test_many_marks_do_not_bring_a_secret_that_was_cut_below_the_limit() -> None:
+    before = ("key-" + "0123456789abcdef" * 2 + " ") * 20 + "some words " * 20
+    text = before + "ghp_" + "aB3" * 12 + " " + "more words " * 200
+    for seen in (6, 20, 39):  # characters of the token that are looked at
+        limit = len(before) + seen - 512
+        policy = ContentPolicy("redact", limit)
+        for cut in (policy.text(text, limit), messages([text], policy)[0][0]):
+            assert cut.startswith("[secret] [secret] ")
+            assert "ghp_" not in cut

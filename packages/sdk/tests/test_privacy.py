@@ -70,6 +70,40 @@ def test_matches_are_in_order_and_an_earlier_detector_wins() -> None:
     assert find("x bob@example.com", [d for d in DETECTORS if d.name == "email"]) == [Match("email", 2, 17, "email")]
 
 
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("IBAN DE89\u00a03704\u202f0044 0532\u20090130\u00a000.", "IBAN [iban]."),
+        ("call +49\u201130\u2011901820 now", "call [phone] now"),
+        ("card \uff14111 1111 1111 111\uff11", "card [card]"),
+        ("mail bob\u200b@exam\u00adple.com\u200b!", "mail [email]\u200b!"),
+        ("bob\uff20example\uff0ecom", "[email]"),
+        ("\u5bc6\u7801 password\uff1aAb123456!", "\u5bc6\u7801 password\uff1a[secret]"),
+        (r'said {"a":"x\nghp_' + "aB3" * 12 + '"}', r'said {"a":"x\n[secret]"}'),
+        (r'said {"a":"x\\\\nghp_' + "aB3" * 12 + '"}', r'said {"a":"x\\\\n[secret]"}'),
+        (r"mail bob\u0040example.com", "mail [email]"),
+        (r"tel \u002B49 30 901820", "tel [phone]"),
+        (r"at postgres:\/\/bob:hunter2@db\/x", r"at postgres:\/\/bob:[secret]@db\/x"),
+        ("/?a=bob%40example.com&b=%2B49%2030%20901820&c=1", "/?a=[email]&b=[phone]&c=1"),
+        ("/?q=%7B%22password%22%3A%22hunter2abc%22%7D", "/?q=%7B%22password%22%3A%22[secret]%22%7D"),
+        ("/?q=bob%2540example.com", "/?q=[email]"),
+        ("postgres://bob:p%40ss%2Fw0rd@db/x", "postgres://bob:[secret]@db/x"),
+        ("<a>bob&#64;example.com</a> bob&#x40;example.com bob&commat;example.com", "<a>[email]</a> [email] [email]"),
+        ("tel:&nbsp;+49&nbsp;30&nbsp;901820", "tel:&nbsp;[phone]"),
+    ],
+)  # fmt: skip
+def test_what_is_meant_is_found_however_it_is_written(text: str, marked: str) -> None:
+    assert redact(text)[0] == marked
+    assert find(text) == find(text, list(DETECTORS))
+
+
+def test_a_value_is_read_with_its_name() -> None:
+    for name, value in (("password", "hunter2abc"), ("mobilePhone", "612345678"), ("x-api-key", "abc123def456")):
+        assert find(value) == []
+        assert [(one.start, one.end) for one in find(value, lead=privacy.lead_of(name))] == [(0, len(value))]
+    assert [privacy.lead_of(name) for name in ("model", "tool.call.id", "name", "latency")] == [""] * 4
+
+
 def test_the_short_cuts_find_what_searching_everything_finds() -> None:
     text = " and ".join(text for _, text in PRIVATE)
     assert find(text) == find(text, list(DETECTORS))

@@ -78,18 +78,22 @@ class ContentPolicy:
         self._seen: dict[str, tuple[str, dict[str, int]]] = {}
         self._seen_chars = 0
 
-    def redact(self, text: str) -> tuple[str, dict[str, int]]:
-        """The text redacted, and counts by detector; turns of a conversation come again: they are known a while."""
-        known = self._seen.get(text)
+    def redact(self, text: str, lead: str = "") -> tuple[str, dict[str, int]]:
+        """The text redacted, and counts by detector; turns of a conversation come again: they are known a while.
+
+        lead: the name of the value that the text is, as `privacy.lead_of` writes it.
+        """
+        said = lead + text
+        known = self._seen.get(said)
         if known is None:
             counts: dict[str, int] = {}
-            found = privacy.find(text, names=self.rules.names)
+            found = privacy.find(text, names=self.rules.names, lead=lead)
             known = (privacy.replace(text, found, self.rules, counts) if found else text, counts)
-            self._seen_chars += len(text)
+            self._seen_chars += len(said)
             if self._seen_chars > _SEEN_CHARS:
                 self._seen = {}
-                self._seen_chars = len(text)
-            self._seen[text] = known
+                self._seen_chars = len(said)
+            self._seen[said] = known
         return known
 
     def prepare(self, attributes: dict[str, Any]) -> dict[str, Any]:
@@ -112,8 +116,16 @@ class ContentPolicy:
 
     def text(self, text: str, limit: int = 1_024) -> str:
         """A diagnostic text (an error message): always free of known secrets, unless everything is allowed."""
-        cut = text[:limit]
-        return cut if self.mode == "on" else privacy.redact(cut, rules=self.rules)[0]
+        if self.mode == "on":
+            return text[:limit]
+        seen = text[: limit + _MARGIN]
+        return _cut(privacy.redact(seen, rules=self.rules)[0], limit, len(seen) - limit)
+
+
+def _cut(redacted: str, limit: int, beyond: int) -> str:
+    """The redacted text up to the limit. Marks are short: what was cut at the margin's end may have moved within it."""
+    unsure = _MARGIN // 2 if beyond >= _MARGIN else 0
+    return redacted[: max(0, min(limit, len(redacted) - unsure))]
 
 
 def _count(key: str, found: Mapping[str, int], ready: dict[str, Any]) -> None:
@@ -198,28 +210,30 @@ class _Cleaner:
         self._budget = self._policy.max_chars
         return self._clean(value, 0)
 
-    def _clean(self, value: Any, depth: int) -> Any:
+    def _clean(self, value: Any, depth: int, lead: str = "") -> Any:
         kind = type(value)
         if kind is str:
-            return self._string(value)
+            return self._string(value, lead)
         if value is None or kind is bool:
             return value
         if kind is int:
-            return value if -99_999_999 <= value <= 99_999_999 else self._number(value)
+            return value if -99_999_999 <= value <= 99_999_999 else self._number(value, lead)
         if kind is float:
-            return value if value - value == 0 else str(value)  # NaN and infinities are not JSON
+            if value - value != 0:
+                return str(value)  # NaN and infinities are not JSON
+            return self._number(value, lead) if lead else value
         self._items += 1
         if depth > _DEPTH or self._items > _ITEMS:
             return "[left out: too deep or too many parts]"
-        return self._structure(value, depth)
+        return self._structure(value, depth, lead)
 
-    def _structure(self, value: Any, depth: int) -> Any:
+    def _structure(self, value: Any, depth: int, lead: str) -> Any:
         if isinstance(value, Mapping):
             return self._mapping(value, depth)
         if isinstance(value, list | tuple | set | frozenset):
             if len(value) > _LONG and all(type(item) in (int, float) for item in value):
                 return f"[{len(value)} numbers]"
-            return [self._clean(item, depth + 1) for item in value]
+            return [self._clean(item, depth + 1, lead) for item in value]
         if isinstance(value, bytes | bytearray | memoryview):
             return blob(bytes(value))
         if isinstance(value, str):
@@ -229,7 +243,7 @@ class _Cleaner:
             return self._clean(dump(), depth + 1)
         fields = getattr(value, "__dataclass_fields__", None)
         if fields is not None and not isinstance(value, type):
-            return {name: self._clean(getattr(value, name, None), depth + 1) for name in fields}
+            return {name: self._clean(getattr(value, name, None), depth + 1, privacy.lead_of(name)) for name in fields}
         return _unknown(value) if not isinstance(value, int | float) else float(value)
 
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> Any:
@@ -245,43 +259,45 @@ class _Cleaner:
             elif name in _PLAIN and type(item) is str and len(item) <= 64:
                 cleaned[name] = item
             else:
-                cleaned[self._key(name)] = self._clean(item, depth + 1)
+                cleaned[self._key(name)] = self._clean(item, depth + 1, privacy.lead_of(name))
         return cleaned
 
     def _key(self, name: str) -> str:
         """A key may be an address or a card number too."""
         return str(self._counted(name)) if self._redact and len(name) > 5 else name
 
-    def _number(self, value: int) -> Any:
-        """A card number may come as a number."""
-        text = str(value) if self._redact and value.bit_length() < 256 else ""
-        redacted = self._counted(text)
+    def _number(self, value: int | float, lead: str = "") -> Any:
+        """A card number may come as a number, and a latitude does."""
+        if not self._redact or (type(value) is int and value.bit_length() >= 256):
+            return value
+        text = str(value)
+        redacted = self._counted(text, lead)
         return value if redacted == text else redacted or None
 
-    def _counted(self, text: str) -> str:
+    def _counted(self, text: str, lead: str = "") -> str:
         if "\\" in text and text[0] in _JSON_STARTS and (inner := _parsed(text, _JSON_STARTS)) is not text:
             try:  # JSON with escapes, in which a pattern could miss what it looks for
                 redacted = self._inner(inner)
                 return text if redacted == inner else dumps(redacted)
             except RecursionError:
                 pass
-        text, counts = self._policy.redact(text)
+        text, counts = self._policy.redact(text, lead)
         for detector, count in counts.items():
             self.redactions[detector] = self.redactions.get(detector, 0) + count
         return text
 
-    def _inner(self, value: Any) -> Any:
+    def _inner(self, value: Any, lead: str = "") -> Any:
         """A JSON value with its strings, keys and large numbers redacted."""
         kind = type(value)
         if kind is str:
-            return self._counted(value) if len(value) > 5 else value
+            return self._counted(value, lead) if len(value) > 5 else value
         if kind is dict:
-            return {self._inner(key): self._inner(item) for key, item in value.items()}
+            return {self._inner(key): self._inner(item, privacy.lead_of(key)) for key, item in value.items()}
         if kind is list:
-            return [self._inner(item) for item in value]
-        return self._number(value) if kind is int else value
+            return [self._inner(item, lead) for item in value]
+        return self._number(value, lead) if kind is int or (kind is float and lead) else value
 
-    def _string(self, text: str) -> Any:
+    def _string(self, text: str, lead: str = "") -> Any:
         length = len(text)
         if length > 64:
             if text.startswith("data:") and ";base64," in text[:128]:
@@ -291,11 +307,12 @@ class _Cleaner:
         budget = self._budget
         if length > budget:
             text = text[: budget + _MARGIN]
+        beyond = len(text) - budget
         if self._redact and length > 5:
-            text = self._counted(text)
+            text = self._counted(text, lead)
         if length > budget:
             self.truncated += length - budget
-            text = text[:budget]
+            text = _cut(text, budget, beyond)
         self._budget = max(0, budget - length)
         return text
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from otlp_bytes import NOW_NS, batch, call, span
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from otlp_bytes import NOW_NS, batch, call, pairs, span
 from sentinelops_server.errors import Malformed, Permanent, Temporary
 from sentinelops_server.model import OtlpBatch, Outcome, WriteBatch, WriteResult
 from sentinelops_server.pipeline.meter import Meter
@@ -152,3 +153,32 @@ def test_an_unavailable_store_fails_all_and_counts_none(database: Database) -> N
     assert all(isinstance(answer, Temporary) for answer in answers)
     assert sample(meter, "llm_requests_total") == 0
     assert sample(meter, "sentinelops_records_total") == 0
+
+
+class Remembering:
+    """A store that keeps the batch it was given."""
+
+    def __init__(self) -> None:
+        self.batches: list[WriteBatch] = []
+
+    def write(self, batch: WriteBatch) -> WriteResult:
+        self.batches.append(batch)
+        return WriteResult()
+
+
+def test_a_secret_in_a_metrics_labels_is_not_kept_and_a_failure_is_counted() -> None:
+    message = ExportMetricsServiceRequest()
+    metric = message.resource_metrics.add().scope_metrics.add().metrics.add(name="http.client.duration")
+    point = metric.sum.data_points.add(as_int=1, time_unix_nano=NOW_NS)
+    point.attributes.extend(pairs({"url": "https://x.test/?api_key=abc123def456", "server.address": "10.1.2.3"}))
+    given = OtlpBatch("metric_points", message.SerializeToString())
+    store = Remembering()
+    pipeline, _ = pipeline_on(store)
+    pipeline.process([given])
+    labels = {"url": "https://x.test/?api_key=[secret]", "server.address": "10.1.2.3"}
+    assert [one.attributes for one in store.batches[0].metric_points] == [labels]
+    pipeline, meter = pipeline_on(store)
+    pipeline._redactor._set = None
+    pipeline.process([given])
+    assert [one.attributes for one in store.batches[1].metric_points] == [{}]
+    assert sample(meter, "sentinelops_problems_total", kind="redaction_failed") == 1

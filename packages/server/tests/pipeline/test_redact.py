@@ -54,6 +54,14 @@ def tool_call(arguments: Any) -> str:
         {"events": [{"name": "gen_ai.user.message", "attributes": {"content": MAIL}}]},
         {"name": f"chat with {MAIL}"},
         {"attributes": {f"note to {MAIL}": "x"}},
+        {"attributes": {"card": 4111111111111111}},
+        {"attributes": {"gen_ai.request.instructions": f"key {KEY}"}},
+        {"attributes": {"gen_ai.response.text": MAIL}},
+        {"attributes": {"openai.response.output_text": MAIL}},
+        {"attributes": {"otel.status_description": f"bad key {KEY}"}},
+        {"attributes": {"gen_ai.tool.name": f"mail to {MAIL}"}},
+        {"attributes": {"error.type": f"no such user {MAIL}"}},
+        {"events": [{"name": f"mail to {MAIL} sent"}]},
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("is_call", [True, False])
@@ -64,6 +72,46 @@ def test_private_text_is_found_wherever_it_stands(fields: dict[str, Any], is_cal
     for private in (MAIL, KEY, "4111111111111111"):
         assert private not in kept
     assert "[email]" in kept or "[secret]" in kept or "[card]" in kept
+
+
+NAMED = {
+    "password": "Blue-Giraffe-42", "apiKey": "abc123def456", "mobilePhone": "612345678", "pesel": "44051401359",
+    "lat": 52.520008, "rows": [{"client_secret": "q1w2e3r4t5y6"}], "phones": [612345678],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"attributes": {"gen_ai.output.messages": tool_call(NAMED)}},
+        {"attributes": {"gen_ai.input.messages": messages(NAMED)}},
+        {"attributes": {"sentinelops.input": json.dumps(NAMED)}},
+        {"attributes": {"sentinelops.input": json.dumps({"body": json.dumps({"in": json.dumps(NAMED)})})}},
+        {"attributes": {f"db.{key}": value for key, value in NAMED.items() if key not in ("rows", "phones")}},
+        {"attributes": {f"sentinelops.metadata.{key}": value for key, value in NAMED.items() if key != "rows"}},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("is_call", [True, False])
+def test_a_value_that_only_its_name_tells_to_be_private_is_found(fields: dict[str, Any], is_call: bool) -> None:
+    read_span, request, payload = prepared((call if is_call else span)(**fields))
+    assert REDACTOR.redact(read_span, request, payload)
+    kept = repr((read_span, request, payload))
+    for private in ("Giraffe", "abc123def456", "612345678", "44051401359", "52.520008", "q1w2e3r4t5y6"):
+        assert private not in kept
+
+
+@pytest.mark.parametrize(
+    ("value", "clean"),
+    [
+        ({"mail": "jo\\u0040example.com"}, {"mail": "[email]"}),
+        (['Answer: {"url":"postgres:\\/\\/app:hunter2x@db\\/x"}'], ['Answer: {"url":"postgres:\\/\\/app:[secret]@db\\/x"}']),
+        (["https://x.test/?to=jo%40example.com&tel=%2B49%2030%20901820"], ["https://x.test/?to=[email]&tel=[phone]"]),
+        (["4111\u00a01111\u202f1111\u20091111"], ["[card]"]),
+        (["j\u200bo@exam\u00adple.com"], ["[email]"]),
+    ],
+)  # fmt: skip
+def test_the_first_look_sees_through_escapes(value: Any, clean: Any) -> None:
+    assert REDACTOR.redact_value(value, {}) == clean
 
 
 def test_counts_are_the_requests_and_names_stay() -> None:
@@ -140,8 +188,11 @@ def test_log_bodies_and_command_lines() -> None:
     record = LogRecord(b"", 1, None, None, 9, None, "a", "e", {"m": MAIL}, {"k": KEY})
     assert REDACTOR.redact_log(record)
     assert (record.body, record.attributes) == ({"m": "[email]"}, {"k": "[secret]"})
+    record = LogRecord(b"", 1, None, None, 9, f"login of {MAIL}", "a", "e", 1, {})
+    assert REDACTOR.redact_log(record)
+    assert record.event_name == "login of [email]"
     resource = {"service.name": "x", "host.ip": ["10.1.2.3"], "process.command_args": ["run", f"--key={KEY}"]}
-    REDACTOR.redact_resource(resource)
+    assert REDACTOR.redact_labels(resource)
     assert resource == {"service.name": "x", "host.ip": ["10.1.2.3"], "process.command_args": ["run", "--key=[secret]"]}
 
 
@@ -150,10 +201,15 @@ def test_it_fails_closed() -> None:
         raise RuntimeError("broken check")
 
     redactor = Redactor(detectors=[privacy.Detector("any", "any", "jo@", None, broken)])
-    attributes = {"gen_ai.input.messages": messages(MAIL), "note": MAIL, "gen_ai.request.model": "m"}
+    attributes = {
+        "gen_ai.input.messages": messages(MAIL), "note": MAIL, "gen_ai.request.model": "m", "card": 4111111111111111,
+        "gen_ai.request.instructions": MAIL, "gen_ai.response.text": MAIL, "otel.status_description": MAIL,
+        "error.type": f"for {MAIL}",
+    }  # fmt: skip
     read_span, request, payload = prepared(call(attributes=attributes, status=(2, MAIL)))
     assert not redactor.redact(read_span, request, payload)
     assert MAIL not in repr((read_span, request))
+    assert "4111111111111111" not in repr(read_span)
     assert request is not None
     assert (request.error, request.prompt_tokens) == (WITHHELD, 100)
     record = LogRecord(b"", 1, None, None, 9, None, "a", "e", MAIL, {})

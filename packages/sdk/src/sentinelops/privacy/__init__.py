@@ -10,6 +10,8 @@ from __future__ import annotations
 from ._checks import luhn
 from ._find import DETECTORS, find, possible
 from ._model import Detector, Match
+from ._named import lead_of
+from ._readings import ODD, readings
 from ._rules import ACTIONS, ENTITY_TYPES, MASK_ALL, TYPE_OF, TYPES, Rules, parse_actions, redact, redact_parts, replace
 
 __all__ = [
@@ -17,15 +19,18 @@ __all__ = [
     "DETECTORS",
     "ENTITY_TYPES",
     "MASK_ALL",
+    "ODD",
     "TYPES",
     "TYPE_OF",
     "Detector",
     "Match",
     "Rules",
     "find",
+    "lead_of",
     "luhn",
     "parse_actions",
     "possible",
+    "readings",
     "redact",
     "redact_parts",
     "replace",

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from ._identity import NATIONAL
 from ._model import NEAR, Detector, Match
 from ._personal import COLONS, FIRST, LAST
+from ._readings import Places, readings
 from ._secrets import SECRETS
 from ._shape import Shapes, shape_of
 
@@ -18,27 +19,47 @@ _Found = list[tuple[int, Match]]
 _Ranked = tuple[int, Detector]
 
 
-def find(text: str, detectors: Sequence[Detector] = DETECTORS, names: frozenset[str] | None = None) -> list[Match]:
+def find(
+    text: str, detectors: Sequence[Detector] = DETECTORS, names: frozenset[str] | None = None, lead: str = ""
+) -> list[Match]:
     """Every private passage in order of its start, none overlapping; an earlier detector wins where two overlap.
 
     names: only these of the detectors. With detectors of one's own the whole text is searched for each.
+    lead: what is read before the text and is no part of it, the name of the value that the text is.
     """
     found: _Found = []
+    for reading, places in readings(lead + text):
+        seen: _Found = []
+        _search(reading, detectors, names, seen)
+        found += seen if places is None else [(rank, _placed(match, places)) for rank, match in seen]
+    matches = [match for _, match in found] if len(found) < 2 else _without_overlap(found)
+    if not lead:
+        return matches
+    size = len(lead)
+    return [Match(one.type, one.start - size, one.end - size, one.detector) for one in matches if one.start >= size]
+
+
+def _search(text: str, detectors: Sequence[Detector], names: frozenset[str] | None, found: _Found) -> None:
     if detectors is DETECTORS:
         _Search(text, names, found).run()
-    else:
-        for rank, detector in enumerate(detectors):
-            if names is None or detector.name in names:
-                _each(detector, rank, text, (0, len(text)), found)
-    return [match for _, match in found] if len(found) < 2 else _without_overlap(found)
+        return
+    for rank, detector in enumerate(detectors):
+        if names is None or detector.name in names:
+            _each(detector, rank, text, (0, len(text)), found)
+
+
+def _placed(match: Match, places: Places) -> Match:
+    return Match(match.type, places.start(match.start), places.end(match.end), match.detector)
 
 
 def possible(text: str) -> list[str]:
     """Names of the detectors that may find something here, in their order; none at all for most prose."""
-    search = _Search(text, None, [])
-    ranks = {rank for rank, _ in search.by_literals()} | {rank for rank, _ in search.whole()}
-    for _, _, shaped in search.runs():
-        ranks.update(rank for rank, _ in shaped)
+    ranks: set[int] = set()
+    for reading, _ in readings(text):
+        search = _Search(reading, None, [])
+        ranks |= {rank for rank, _ in search.by_literals()} | {rank for rank, _ in search.whole()}
+        for _, _, shaped in search.runs():
+            ranks.update(rank for rank, _ in shaped)
     return [DETECTORS[rank].name for rank in sorted(ranks)]
 
 
@@ -262,7 +283,7 @@ _FEW = 8  # detectors that are already known to be the only ones: their own sear
 def _at_literals(text: str, hay: str, detector: Detector, rank: int, found: _Found) -> None:
     """Try the pattern where its literals stand. hay: the text as the literals are written."""
     before, after, forward = detector.before, detector.after, detector.forward
-    if before is None or len(hay) != len(text):  # lower case of some scripts is longer: places would not agree
+    if before is None:
         _each(detector, rank, text, (0, len(text)), found)
         return
     for literal in detector.literals or ():
@@ -342,7 +363,7 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
 def _without_overlap(found: _Found) -> list[Match]:
     """Keep, of matches that overlap, the one of the earlier detector."""
     kept: _Found = []
-    for rank, match in sorted(found, key=lambda item: (item[1].start, item[0])):
+    for rank, match in sorted(found, key=lambda item: (item[1].start, item[0], -item[1].end)):
         while kept and match.start < kept[-1][1].end and rank < kept[-1][0]:
             kept.pop()
         if not kept or match.start >= kept[-1][1].end:

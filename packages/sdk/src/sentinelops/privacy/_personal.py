@@ -79,9 +79,12 @@ def _free(text: str, start: int, end: int) -> bool:
 
 
 _TELEPHONE = (
-    "phone", "phones", "phonenumber", "phone_number", "tel", "telephone", "telefon", "telefono", "teléfono", "téléphone", "telefone", "tél", "mobile",
-    "mobil", "handy", "cell", "cellphone", "fax", "call me", "call us", "call", "ring", "whatsapp", "sms", "text me", "celular", "móvil", "movil", "portable", "cellulare",
-    "numéro", "rufnummer", "電話", "電話番号", "电话", "手机", "전화", "тел", "телефон", "हमें", "फ़ोन", "puhelin", "telefoon", "gsm", "msisdn", "contact number",
+    "phone", "phones", "phonenumber", "phone_number", "phoneno", "mobilephone", "homephone", "workphone", "mobilenumber", "contactnumber",
+    "tel", "telephone", "telefon", "telefono", "teléfono", "téléphone", "telefone", "telefoon", "tél", "tlf", "mobile", "mobil", "mob", "handy",
+    "natel", "cell", "cellphone", "fax", "call me", "call us", "call", "ring", "whatsapp", "sms", "text me", "celular", "telemóvel", "móvil", "movil",
+    "portable", "cellulare", "fono", "numéro", "mi número", "rufnummer", "puhelin", "puh", "gsm", "msisdn", "contact number", "kontakt",
+    "τηλ", "τηλέφωνο", "тел", "телефон", "電話", "電話番号", "电话", "手机", "手機", "전화", "전화번호", "휴대폰", "โทร", "sđt", "điện thoại", "फ़ोन",
+    "मोबाइल", "جوال", "هاتف", "טלפון", "נייד",
 )  # fmt: skip
 _EMAIL = r"[A-Za-z0-9À-ɏ._%+'-]{1,64}"
 _HOST = r"(?:[A-Za-z0-9À-ɏ-]{1,63}\.){1,8}(?:xn--[a-z0-9-]{2,30}|[A-Za-z]{2,24})\b"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..errors import Malformed, Permanent, SentinelOpsError, Temporary
 from ..model import LLMRequest, LoggedPreview, LogRecord, OtlpBatch, Outcome, Score, Span, WriteBatch, WriteResult
@@ -114,14 +114,20 @@ class Pipeline:
         if decoded.signal == "spans":
             resources = {id(span.resource): span.resource for span in decoded.spans}
             for resource in resources.values():
-                self._redactor.redact_resource(resource)
+                self._clean_labels(resource)
             work.items = self._spans(decoded.spans)
         elif decoded.signal == "log_records":
             work.items = [self._log(record) for record in decoded.log_records]
         else:
             reports = decoded.sdk_reports
             work.items = [Item(point, report=reports.get(point.point_id)) for point in decoded.metric_points]
+            for point in decoded.metric_points:
+                self._clean_labels(point.attributes)
         return work
+
+    def _clean_labels(self, labels: dict[str, Any]) -> None:
+        if labels and not self._redactor.redact_labels(labels):
+            self._meter.problem("redaction_failed")
 
     def _log(self, record: LogRecord) -> Item:
         # the score first: the ids in it are not redacted, as those of spans are not
