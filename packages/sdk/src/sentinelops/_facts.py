@@ -15,20 +15,44 @@ if TYPE_CHECKING:
 HEAVY_CHARS = 1_024
 # not a model call, whatever model they name
 _STEPS = frozenset({"create_agent", "invoke_agent", "invoke_workflow", "execute_tool", "plan", "retrieval"})
-_STEP_KINDS = frozenset({"CHAIN", "AGENT", "TOOL", "RETRIEVER", "RERANKER", "GUARDRAIL", "EVALUATOR", "PROMPT"})
+_STEP_KINDS = frozenset({"CHAIN", "AGENT", "TOOL", "RETRIEVER", "GUARDRAIL", "EVALUATOR", "PROMPT"})
 _MODELS = (
-    semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL, "llm.model_name", "embedding.model_name", "llm.request.type",
+    semconv.REQUEST_MODEL, semconv.RESPONSE_MODEL, "llm.model_name", "embedding.model_name", "reranker.model_name",
+    "langfuse.observation.model.name", "mlflow.llm.model", "ai.model.id",
 )  # fmt: skip
+# how others say that a span is a model call when they do not know the model; MLflow writes every value as JSON
+_CALLS = (
+    ("llm.request.type", None),
+    ("langfuse.observation.type", frozenset({"generation", "embedding"})),
+    ("mlflow.spanType", frozenset({'"CHAT_MODEL"', '"LLM"', '"EMBEDDING"', '"RERANKER"'})),
+    ("haystack.agent.step.llm.input", None),
+)
+_HAYSTACK = "haystack.component.fully_qualified_type"
+_HAYSTACK_CALLS = (".generators.", ".embedders.", ".rankers.")
 _PROVIDERS = (semconv.PROVIDER, "gen_ai.system", "llm.provider", "llm.system")
 # bodies in the spellings of other instrumentations, many of them an attribute for every message
 _BODIES = (
     "gen_ai.prompt", "gen_ai.completion", "gen_ai.request.messages", "gen_ai.response.messages", "llm.prompts",
     "llm.completions", "llm.input_messages", "llm.output_messages", "llm.tools", "llm.prompt_template",
     "llm.request.functions", "traceloop.entity.input", "traceloop.entity.output", "input.value", "output.value",
-    "retrieval.documents", "reranker.", "embedding.embeddings", "embedding.text", "gen_ai.event.content",
+    "retrieval.documents", "reranker.query", "reranker.input_documents", "reranker.output_documents",
+    "embedding.embeddings", "embedding.text", "gen_ai.event.content", "langfuse.observation.input",
+    "langfuse.observation.output", "langfuse.trace.input", "langfuse.trace.output", "mlflow.spanInputs",
+    "haystack.component.input", "haystack.agent.step.llm.input",
 )  # fmt: skip
+# bodies in which numbers of the call stand that stand nowhere else: they are sent whole
+_NUMBERED = frozenset({"mlflow.spanOutputs", "haystack.component.output", "haystack.agent.step.llm.output"})
 _EVENTS = frozenset({"exception", "gen_ai.evaluation.result"})
-_KEPT = frozenset({semconv.SESSION_ID, semconv.USER_ID, semconv.TAGS, semconv.ERROR_TYPE, semconv.RESPONSE_ID})
+# when the first words of an answer came, of which other instrumentations make an event
+_FIRST_WORDS = frozenset(
+    {
+        "First Token Stream Event",
+        "llm.content.completion.chunk",
+        "gen_ai.content.completion.chunk",
+        "mlflow.chunk.item.0",
+    }
+)
+_KEPT = _NUMBERED | {semconv.SESSION_ID, semconv.USER_ID, semconv.TAGS, semconv.ERROR_TYPE, semconv.RESPONSE_ID}
 
 
 def is_call(attributes: Mapping[str, Any]) -> bool:
@@ -39,7 +63,11 @@ def is_call(attributes: Mapping[str, Any]) -> bool:
     kind = attributes.get("openinference.span.kind")
     if kind is not None:
         return kind not in _STEP_KINDS
-    return any(name in attributes for name in _MODELS)
+    if any(name in attributes for name in _MODELS):
+        return True
+    if any(name in attributes and (kinds is None or attributes[name] in kinds) for name, kinds in _CALLS):
+        return True
+    return any(part in str(attributes.get(_HAYSTACK, "")) for part in _HAYSTACK_CALLS)
 
 
 def facts_of(span: ReadableSpan, attributes: Mapping[str, Any], names: tuple[str | None, str | None]) -> dict[str, Any]:
@@ -49,7 +77,7 @@ def facts_of(span: ReadableSpan, attributes: Mapping[str, Any], names: tuple[str
     return {
         "application": names[0] or resource.get(semconv.SERVICE_NAME),
         "environment": names[1] or resource.get(semconv.DEPLOYMENT_ENVIRONMENT),
-        "model": _first(attributes, _MODELS[:4]),
+        "model": _first(attributes, _MODELS),
         "name": span.name,
         "operation": attributes.get(semconv.OPERATION),
         "provider": _first(attributes, _PROVIDERS),
@@ -86,7 +114,9 @@ def light(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_light(key: str, value: Any) -> bool:
-    return key not in CONTENT_ATTRIBUTES and not key.startswith(_BODIES) and _size(value) <= HEAVY_CHARS
+    if key in CONTENT_ATTRIBUTES or _size(value) > HEAVY_CHARS:
+        return False
+    return not key.startswith(_BODIES) or key.endswith(".finish_reason")
 
 
 def _size(value: Any) -> int:
@@ -112,9 +142,15 @@ class View:
         return getattr(self._span, name)
 
     def thin(self) -> None:
-        """Leave out what is heavy; of events only exceptions and scores stay."""
+        """Leave out what is heavy; of events exceptions and scores stay, and when the first words came."""
         self.attributes = light(self.attributes)
-        self.events = [event for event in self.events if event.name in _EVENTS]
+        events = [event for event in self.events if event.name in _EVENTS]
+        first = next((event for event in self.events if event.name in _FIRST_WORDS), None)
+        if first is not None:
+            from opentelemetry.sdk.trace import Event
+
+            events.append(Event(first.name, timestamp=first.timestamp))
+        self.events = events
 
     def as_span(self) -> ReadableSpan:
         """For those who take spans."""
