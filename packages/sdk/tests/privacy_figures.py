@@ -23,15 +23,15 @@ def generated() -> list[dict[str, Any]]:
 
 
 def by_hand() -> list[dict[str, Any]]:
-    """Texts in which `«type|value»` is private."""
+    """Texts in which `«type|value»` is private, one in a line; `⏎` ends a line in them."""
     rows = []
     for line in BY_HAND.read_text(encoding="utf-8").splitlines():
         text, spans, position = "", [], 0
-        for hit in re.finditer(r"«(\w+)\|(.*?)»", line):
+        for hit in re.finditer(r"«(\w+)\|(.*?)»", line.replace("⏎", "\n"), re.DOTALL):
             text += line[position : hit.start()]
             spans.append([hit[1], len(text), len(text) + len(hit[2])])
             text, position = text + hit[2], hit.end()
-        rows.append({"text": text + line[position:], "spans": spans})
+        rows.append({"text": (text + line[position:]).replace("⏎", "\n"), "spans": spans})
     return rows
 
 

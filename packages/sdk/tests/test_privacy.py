@@ -38,6 +38,16 @@ def test_what_is_private_is_marked_whole(kind: str, text: str, around: str) -> N
         ("password = 'hunter2abc'", "password = '[secret]'"),
         ('{"api_key": "abc123def456"}', '{"api_key": "[secret]"}'),
         ("API_KEY=abc123def456 TOKEN:xyz789uvw012", "API_KEY=[secret] TOKEN:[secret]"),
+        ("pay with 4111 1111 1111 1111 123 now", "pay with [card] 123 now"),
+        ("pay with 4111 1111 1111 1111 12/27", "pay with [card] 12/27"),
+        ("<password>Gr8-Wall</password>", "<password>[secret]</password>"),
+        ('<add key="ApiKey" value="dbcf8bb2ad11" />', '<add key="ApiKey" value="[secret]" />'),
+        ("ALTER USER app WITH PASSWORD 'n3w-Pass';", "ALTER USER app WITH PASSWORD '[secret]';"),
+        ("curl -u admin:Passw0rd!2026 https://x", "curl -u admin:[secret] https://x"),
+        ("STRIPE_KEY=" + "aB3dE5" * 4, "STRIPE_KEY=[secret]"),
+        ("AWS_SESSION_TOKEN=" + "aB3dE5/" * 100, "AWS_SESSION_TOKEN=[secret]"),
+        ("Set-Cookie: a=b; sid=" + "aB3dE5" * 4 + "; Path=/", "Set-Cookie: [secret]"),
+        ("https://x/@52.520008,13.404954,17z", "https://x/@[coordinates],17z"),
         ("https://hooks.slack.com/services/T000/B000/XXXXXXXXXXXXXXXX", "https://hooks.slack.com/services/[secret]"),
     ],
 )
@@ -53,7 +63,9 @@ def test_of_a_secret_in_its_context_only_the_secret_is_marked(text: str, marked:
         "999.1.1.1", "127.0.0.1", "0.1.2.3", "::1", "std::vector::push_back", "12:30:45", "https://example.com/a:b/c",
         "the token: is_a_word_here", "password: ********", "sk-learn-is-a-library-for-python", "a bearer of bad news today",
         "order 1234567890123", "trace 4bf92f3577b34da6a3ce929d0e0e4736", "0000 0000 0000 0000", "user@localhost", "@someone",
-        "tokens=1234567890", "1 2 3 4 5 6 7 8",
+        "tokens=1234567890", "1 2 3 4 5 6 7 8", "CACHE_KEY=user-4711-profile-20261129-v2x", "PUBLIC_KEY=" + "aB3dE5" * 5,
+        "docker run -u 1000:1000 x", "git push -u origin:main", "cookie: none", "the run 12345678-5", "the auth: required",
+        "0.1234, 0.4567, 0.8901, 12.3456, 17.2500", "company AAAPA1234", "S1234567A", "RFC 9110 and RFC 3339",
     ],
 )  # fmt: skip
 def test_what_only_looks_private_is_left_alone(text: str) -> None:

@@ -30,7 +30,7 @@ _ISSUERS = (
     ("4", "4", (13, 16, 19)), ("51", "55", (16,)), ("2221", "2720", (16,)), ("34", "34", (15,)), ("37", "37", (15,)),
     ("6011", "6011", (16, 19)), ("644", "659", (16, 19)), ("3528", "3589", (16, 19)), ("300", "305", (14, 16)),
     ("36", "36", (14, 16)), ("38", "39", (14, 16)), ("62", "62", (16, 17, 18, 19)), ("50", "50", (16, 19)),
-    ("56", "58", (16, 18, 19)), ("60", "60", (16,)), ("63", "63", (16,)), ("67", "67", (16, 18, 19)), ("2200", "2204", (16,)),
+    ("56", "58", (16, 18, 19)), ("60", "60", (16,)), ("63", "63", (16, 18, 19)), ("67", "67", (16, 18, 19)), ("2200", "2204", (16, 17, 18, 19)), ("9792", "9792", (16,)),
 )  # fmt: skip
 
 
@@ -44,6 +44,14 @@ def luhn(text: str) -> bool:
         low <= plain[: len(low)] <= high and len(digits) in lengths for low, high, lengths in _ISSUERS
     )  # same length, so text order is number order
     return issued and luhn_sum(digits)
+
+
+def card_extent(text: str) -> int:
+    """How many characters of the text are a card's number: all, or all but what is grouped behind it. 0: none."""
+    if luhn(text):
+        return len(text)
+    groups = text.replace("-", " ").split(" ")
+    return len(text) - len(groups[-1]) - 1 if len(groups) == 5 and luhn("".join(groups[:4])) else 0
 
 
 # The length of an IBAN by country; a wrong one is not an IBAN.
@@ -62,7 +70,7 @@ _IBAN_LENGTHS = {
 
 def iban_extent(text: str) -> int:
     """How many characters of the text are an IBAN: its country's length, check digits right (mod 97). 0: none."""
-    wanted = _IBAN_LENGTHS.get(text[:2], 0)
+    wanted = _IBAN_LENGTHS.get(text[:2].upper(), 0)
     compact: list[str] = []
     end = 0
     for position, character in enumerate(text):

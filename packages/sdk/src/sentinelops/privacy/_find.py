@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from ._identity import NATIONAL
+from ._match import Found, accepted, at_literals, each_match
 from ._model import NEAR, Detector, Match
 from ._personal import COLONS, FIRST, LAST
 from ._readings import Places, readings
@@ -15,7 +16,6 @@ from ._shape import Shapes, shape_of
 # In order of precedence: where two overlap, the first one marks the text.
 DETECTORS: tuple[Detector, ...] = (*SECRETS, *FIRST, *NATIONAL, *LAST)
 RANKED = {detector.name: (rank, detector) for rank, detector in enumerate(DETECTORS)}
-_Found = list[tuple[int, Match]]
 _Ranked = tuple[int, Detector]
 
 
@@ -27,9 +27,9 @@ def find(
     names: only these of the detectors. With detectors of one's own the whole text is searched for each.
     lead: what is read before the text and is no part of it, the name of the value that the text is.
     """
-    found: _Found = []
+    found: Found = []
     for reading, places in readings(lead + text):
-        seen: _Found = []
+        seen: Found = []
         _search(reading, detectors, names, seen)
         found += seen if places is None else [(rank, _placed(match, places)) for rank, match in seen]
     matches = [match for _, match in found] if len(found) < 2 else _without_overlap(found)
@@ -39,13 +39,13 @@ def find(
     return [Match(one.type, one.start - size, one.end - size, one.detector) for one in matches if one.start >= size]
 
 
-def _search(text: str, detectors: Sequence[Detector], names: frozenset[str] | None, found: _Found) -> None:
+def _search(text: str, detectors: Sequence[Detector], names: frozenset[str] | None, found: Found) -> None:
     if detectors is DETECTORS:
         _Search(text, names, found).run()
         return
     for rank, detector in enumerate(detectors):
         if names is None or detector.name in names:
-            _each(detector, rank, text, (0, len(text)), found)
+            each_match(detector, rank, text, (0, len(text)), found)
 
 
 def _placed(match: Match, places: Places) -> Match:
@@ -73,7 +73,7 @@ _RUN = re.compile(rb"0[0 ().+/-]{4,}0(?:A ?0(?:[0 ().+/-]*0)?)*")
 _DATE = re.compile(rb"0000-00-00(?:[A ]00)?")
 _BEFORE, _BEHIND = 3, 3
 # two fractions behind which no third follows
-_PAIR = re.compile(rb"\.0{4,15}(?=[,;] ?[-+]?0{1,3}\.0{4,15}(?!0|,[ ]?[-0.]| ,[-0.]))")
+_PAIR = re.compile(rb"\.0{4,15}(?=[,;] ?[-+]?0{1,3}\.0{4,15}(?!0|,[ ]?[-.]|,[ ]?0(?![0.]{0,5}a\b)| ,[-0.]))")
 _PAIRED = 48  # characters that two fractions take at most
 _DOTTED = re.compile(r"\.[0-9]{1,3}\.[0-9]{1,3}\b", re.ASCII)
 _COLONS = re.compile(COLONS, re.ASCII)
@@ -87,21 +87,38 @@ for _detector in _TOKENS:
     for _literal in _detector.literals or ():
         _BY_START.setdefault(_literal[:2].encode(), []).append(RANKED[_detector.name])
 _STARTS = frozenset(_BY_START)
-# literals that no other look announces: each is searched for
+# literals that no other look announces: each is searched for, as is each of a sign that is soon looked for
+_BY_SIGN = {
+    "~": [("Q~", RANKED["azure_secret"])],
+    "_": [("_KEY", RANKED["variable_key"])],
+    "/": [(literal, RANKED["google_grant"]) for literal in ("4/0A", "1//0")],
+    "(": [("POINT", RANKED["coordinates_point"])],
+}
+_ELSEWHERE = {name for ones in _BY_SIGN.values() for _, (_, one) in ones for name in (one.name,)}
+_ELSEWHERE |= {"basic_option", "mailchimp_key", "terraform_token"}
 _PLAIN = [
     (literal, RANKED[detector.name])
     for detector in DETECTORS
-    if not detector.token and not detector.number and not detector.folded
+    if not detector.token and not detector.number and not detector.folded and detector.name not in _ELSEWHERE
     for literal in detector.literals or ()
     if literal not in ("@", "%40", "://", "°", "-----BEGIN ") and "hooks" not in literal
 ]
 _HOOKS = [RANKED["slack_hook"], RANKED["discord_hook"]]
 # in any case: those that want a sign behind the word, and the rest
 _ASSIGNED = [(literal, RANKED["assigned_secret"]) for literal in (b"secret", b"token", b"credential")]
-_ASSIGNED += [(b"key", RANKED["assigned_key"])]
-_ASSIGNED += [(b"sig", RANKED["signature"])]
+_ASSIGNED += [(b"key", RANKED["assigned_key"]), (b"auth", RANKED["assigned_auth"])]
+_SIGNED = [(b"sig", RANKED["signature"]), (b"cookie", RANKED["cookie"])]
 _FOLDED = [(literal, RANKED["bearer"]) for literal in (b"bearer", b"basic")]
-_FOLDED += [(literal, RANKED["assigned_password"]) for literal in (b"pass", b"contrase", b"pwd", b"senha")]
+_PASSWORD = RANKED["assigned_password"]
+_PASSWORDS = [word for word in _PASSWORD[1].literals or () if "pass" not in word]
+_FOLDED += [(word.encode(), _PASSWORD) for word in ("contrase", "pwd", "senha")]
+_SIGNED += [(word.encode(), _PASSWORD) for word in _PASSWORDS if word.isascii() and word not in ("pwd", "senha")]
+_FOREIGN = [word for word in _PASSWORDS if not word.isascii()]
+_PASSPORT = RANKED["passport_mixed"]
+_PASSPORTS = [word.encode() for word in _PASSPORT[1].near if " " not in word]
+# how the shape of a match begins; the first ones hold that of the IBAN
+_BEGINS = {"iban": b"AA00", "in_pan": b"AAAAA0000A", "mx_rfc": b"AAAA000000"}
+_SHAPED = _BEGINS | {"iban_small": b"aa00"}
 _PLACES = [word.encode() for word in RANKED["coordinate_named"][1].literals or ()]
 _NUMBERS = [RANKED[detector.name] for detector in DETECTORS if detector.number and detector.name != "coordinates"]
 _SHAPES = Shapes(_NUMBERS)
@@ -118,7 +135,7 @@ class _Search:
 
     __slots__ = ("found", "lowered", "names", "raw", "shape", "text", "words")
 
-    def __init__(self, text: str, names: frozenset[str] | None, found: _Found) -> None:
+    def __init__(self, text: str, names: frozenset[str] | None, found: Found) -> None:
         self.text = text
         self.names = names
         self.found = found
@@ -156,16 +173,28 @@ class _Search:
         text, found = self.text, self.found
         if detector.name == "ipv4":
             for place in _dotted(text):
-                _each(detector, rank, text, place, found)
+                each_match(detector, rank, text, place, found)
+        elif (begins := _SHAPED.get(detector.name)) is not None:
+            self._where(begins, rank, detector)
         elif detector.name == "coordinates":
             for hit in _PAIR.finditer(self.shape):
-                _each(detector, rank, text, (max(0, hit.start() - _BEFORE), hit.start() + _PAIRED), found)
+                each_match(detector, rank, text, (max(0, hit.start() - _BEFORE), hit.start() + _PAIRED), found)
         elif detector.literals and detector.before is not None:
             if detector.folded and self.lowered is None:
                 self.lowered = text.lower()
-            _at_literals(text, (self.lowered or "") if detector.folded else text, detector, rank, found)
+            at_literals(text, (self.lowered or "") if detector.folded else text, detector, rank, found)
         else:
-            _each(detector, rank, text, (0, len(text)), found)
+            each_match(detector, rank, text, (0, len(text)), found)
+
+    def _where(self, begins: bytes, rank: int, detector: Detector) -> None:
+        """Try the detector where the shape of its beginning is."""
+        place = self.shape.find(begins)
+        while place >= 0:
+            hit = detector.compiled.match(self.text, place)
+            match = None if hit is None else accepted(detector, self.text, hit)
+            if match is not None:
+                self.found.append((rank, match))
+            place = self.shape.find(begins, place + 1 if match is None else match.end)
 
     def _numbers(self, chosen: list[_Ranked]) -> None:
         """Numbers, if any are looked for."""
@@ -175,32 +204,61 @@ class _Search:
         for start, end, shaped in self.runs():
             place = (max(0, start - _BEFORE), min(len(text), end + _BEHIND))
             for rank, detector in shaped:
-                _each(detector, rank, text, place, self.found)
+                each_match(detector, rank, text, place, self.found)
 
     def by_literals(self) -> set[_Ranked]:
         """Detectors of which a literal is in the text."""
-        text, raw = self.text, self.raw
+        text = self.text
         items = {item for literal, item in _PLAIN if literal in text} if self.words else set()
+        self._by_signs(items)
+        self._by_words(items)
+        for word in self.words:
+            if word[:2] in _STARTS:
+                items.update(_BY_START[word[:2]])
+            if b"-us" in word:
+                items.add(RANKED["mailchimp_key"])
+            if len(word) >= 60 and ".atlasv1." in text:
+                items.add(RANKED["terraform_token"])
+        return items
+
+    def _by_signs(self, items: set[_Ranked]) -> None:
+        """Add those of which a sign is in the text."""
+        text = self.text
         if "-----BEGIN " in text:
             items.add(RANKED["private_key"])
         if "hooks" in text:
             items.update(_HOOKS)
-        for word in self.words:
-            if word[:2] in _STARTS:
-                items.update(_BY_START[word[:2]])
         if "@" in text:
             items.add(RANKED["email"])
             if "://" in text:
                 items.update((RANKED["connection_string"], RANKED["url_token"]))
         if "%40" in text:
             items.add(RANKED["email_encoded"])
-        folded = raw.lower()  # of ASCII letters only, which is all that is asked for
+        for sign, ones in _BY_SIGN.items():
+            if sign in text:
+                items.update(item for literal, item in ones if literal in text)
+        if ":" in text and "-u" in text:
+            items.add(RANKED["basic_option"])
+
+    def _by_words(self, items: set[_Ranked]) -> None:
+        """Add those that a word in any case announces."""
+        text = self.text
+        folded = self.raw.lower()  # of ASCII letters only, which is all that is asked for
         items.update(item for literal, item in _FOLDED if literal in folded)
+        items.update(item for literal, item in _ASSIGNED if literal in folded)
+        if "=" in text or ":" in text or "'" in text or '"' in text:
+            items.update(item for literal, item in _SIGNED if literal in folded)
+        if b"pas" in folded:
+            if b"pass" in folded:
+                items.add(_PASSWORD)
+            if any(word in folded for word in _PASSPORTS):
+                items.add(_PASSPORT)
+        if b"iban" in folded and b"aa00" in self.shape:
+            items.add(RANKED["iban_small"])
         if b"0.00" in self.shape and any(word in folded for word in _PLACES):
             items.add(RANKED["coordinate_named"])
-        if "=" in text or ":" in text:
-            items.update(item for literal, item in _ASSIGNED if literal in folded)
-        return items
+        if not text.isascii() and any(map(text.lower().__contains__, _FOREIGN)):
+            items.add(_PASSWORD)
 
     def whole(self) -> list[_Ranked]:
         """Detectors that must see the whole text."""
@@ -210,7 +268,7 @@ class _Search:
         if any(word[:4].isupper() for word in self.words):
             items += _UPPER
         if b"AA00" in shape:
-            items.append(RANKED["iban"])
+            items += [RANKED[name] for name, begins in _BEGINS.items() if begins in shape]
         colons = ":" in text and _COLONS.search(text)
         if colons:
             items.append(RANKED["ipv6"])
@@ -280,89 +338,9 @@ _VERY_FEW = 2  # numbers that are looked for in the whole text sooner than in it
 _FEW = 8  # detectors that are already known to be the only ones: their own search is cheaper than the first looks
 
 
-def _at_literals(text: str, hay: str, detector: Detector, rank: int, found: _Found) -> None:
-    """Try the pattern where its literals stand. hay: the text as the literals are written."""
-    before, after, forward = detector.before, detector.after, detector.forward
-    if before is None:
-        _each(detector, rank, text, (0, len(text)), found)
-        return
-    for literal in detector.literals or ():
-        position, free, size = hay.find(literal), 0, len(literal)
-        while position >= 0:
-            if (not after or hay[position + size : position + size + 1] in after) and (
-                forward is None or forward.match(text, position)
-            ):
-                free = max(free, _try(detector, rank, text, (max(free, position - before), position), found))
-            position = hay.find(literal, max(free, position + size))
-
-
-def _try(detector: Detector, rank: int, text: str, place: tuple[int, int], found: _Found) -> int:
-    """One match that begins within the two places; where it ends, 0 without one."""
-    first, last = place
-    compiled = detector.compiled
-    if first == last:
-        hit = compiled.match(text, last)
-    else:
-        hit = compiled.search(text, first, min(len(text), last + _REACH))
-        inside = hit is not None and hit.start() <= last < hit.end()
-        hit = compiled.match(text, hit.start()) if hit is not None and inside else None  # not cut by the window
-    if hit is None:
-        return 0
-    match = _accepted(detector, text, hit)
-    if match is not None:
-        found.append((rank, match))
-    return hit.end()
-
-
-_REACH = 640  # characters behind a literal in which a pattern with something before it has ended
-
-
-def _each(detector: Detector, rank: int, text: str, place: tuple[int, int], found: _Found) -> None:
-    """Every match within a part of the text; behind one that is refused the search goes on at its next character."""
-    position, last = place
-    search = detector.compiled.search
-    while (hit := search(text, position, last)) is not None:
-        match = _accepted(detector, text, hit)
-        if match is None:
-            position = hit.start() + 1
-        else:
-            found.append((rank, match))
-            position = max(hit.start() + 1, match.end)
-
-
-def _accepted(detector: Detector, text: str, hit: re.Match[str]) -> Match | None:
-    """The match, unless one of the detector's checks refuses it."""
-    start, end = hit.span(detector.compiled.groups)
-    if detector.extent is not None:
-        end = start + detector.extent(text[start:end])
-        if end == start:
-            return None
-    if detector.number and not _stands_alone(text, start, end):
-        return None
-    if detector.check is not None and not detector.check(text[start:end]):
-        return None
-    if detector.nearby is not None:  # one character more, which shows whether the first word is whole
-        window = text[max(0, start - NEAR - 1) : start].lower()
-        if not detector.nearby.search(window, int(start > NEAR)):
-            return None
-    if detector.around is not None and not detector.around(text, start, end):
-        return None
-    return Match(detector.type, start, end, detector.name)
-
-
-def _stands_alone(text: str, start: int, end: int) -> bool:
-    """Part of a UUID, a hash, a version or a fraction is no number of its own."""
-    if start > 1 and text[start] not in "+(" and text[start - 1] in "-." and text[start - 2].isalnum():
-        return False
-    behind = text[end : end + 2]
-    return not (
-        len(behind) == 2 and behind[0] in "-." and (behind[1].isdigit() or (behind[0] == "-" and behind[1].isalpha()))
-    )
-
-
-def _without_overlap(found: _Found) -> list[Match]:
+def _without_overlap(found: Found) -> list[Match]:
     """Keep, of matches that overlap, the one of the earlier detector."""
-    kept: _Found = []
+    kept: Found = []
     for rank, match in sorted(found, key=lambda item: (item[1].start, item[0], -item[1].end)):
         while kept and match.start < kept[-1][1].end and rank < kept[-1][0]:
             kept.pop()

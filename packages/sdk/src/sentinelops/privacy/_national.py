@@ -265,3 +265,115 @@ def mx_curp(text: str) -> bool:
     alphabet = "0123456789ABCDEFGHIJKLMNÑOPQRSTUVWXYZ"
     total = sum(alphabet.index(character) * (18 - place) for place, character in enumerate(text[:17]))
     return (10 - total % 10) % 10 == int(text[17])
+
+
+def sg_nric(text: str) -> bool:
+    """Seven digits between two letters, the second by the first and the digits modulo 11."""
+    total = weighted(digits_of(text), (2, 7, 6, 5, 4, 3, 2)) + {"S": 0, "F": 0, "T": 4, "G": 4, "M": 3}[text[0]]
+    letters = {"S": "JZIHGFEDCBA", "T": "JZIHGFEDCBA", "F": "XWUTRQPNMLK", "G": "XWUTRQPNMLK", "M": "XWUTRQPNJLK"}
+    place = 10 - total % 11 if text[0] == "M" else total % 11
+    return letters[text[0]][place] == text[8]
+
+
+def ie_pps(text: str) -> bool:
+    """Seven digits and a letter modulo 23; a second letter counts nine times."""
+    more = 9 * (ord(text[8]) - 64) if text[8:] and text[8] != "W" else 0
+    return "WABCDEFGHIJKLMNOPQRSTUV"[(weighted(digits_of(text), range(8, 1, -1)) + more) % 23] == text[7]
+
+
+def pt_nif(text: str) -> bool:
+    """Nine digits modulo 11."""
+    digits = digits_of(text)
+    left = weighted(digits[:8], range(9, 1, -1)) % 11
+    return len(digits) == 9 and digits[8] == (0 if left < 2 else 11 - left)
+
+
+def ar_cuit(text: str) -> bool:
+    """Eleven digits modulo 11."""
+    digits = digits_of(text)
+    return len(digits) == 11 and (
+        "012345678990"[11 - weighted(digits, (5, 4, 3, 2, 7, 6, 5, 4, 3, 2)) % 11] == str(digits[10])
+    )
+
+
+def cl_rut(text: str) -> bool:
+    """Seven or eight digits and one modulo 11, ten is K."""
+    digits = digits_of(text[:-1])
+    return "0123456789K0"[11 - weighted(reversed(digits), (2, 3, 4, 5, 6, 7, 2, 3)) % 11] == text[-1].upper()
+
+
+def th_citizen(text: str) -> bool:
+    """Thirteen digits modulo 11."""
+    digits = digits_of(text)
+    return len(digits) == 13 and (11 - weighted(digits, range(13, 1, -1)) % 11) % 10 == digits[12]
+
+
+def tw_id(text: str) -> bool:
+    """A letter for the place, the sex, and nine digits modulo 10."""
+    place = "ABCDEFGHJKLMNPQRSTUVXYWZIO".index(text[0]) + 10
+    return (place // 10 + 9 * (place % 10) + weighted(digits_of(text), (8, 7, 6, 5, 4, 3, 2, 1, 1))) % 10 == 0
+
+
+def bg_egn(text: str) -> bool:
+    """A date and four digits modulo 11; the century is in the month."""
+    digits = digits_of(text)
+    if len(digits) != 10 or not _date(0, _two(digits, 2) % 20, _two(digits, 4)):
+        return False
+    return weighted(digits, (2, 4, 8, 5, 10, 9, 7, 3, 6)) % 11 % 10 == digits[9]
+
+
+def hr_oib(text: str) -> bool:
+    """Eleven digits, ISO 7064 mod 11,10."""
+    digits = digits_of(text)
+    product = 10
+    for digit in digits[:10]:
+        product = ((digit + product) % 10 or 10) * 2 % 11
+    return len(digits) == 11 and (11 - product) % 10 == digits[10]
+
+
+def gr_amka(text: str) -> bool:
+    """A date and five digits, Luhn."""
+    digits = digits_of(text)
+    return len(digits) == 11 and _date(0, _two(digits, 2), _two(digits, 0)) and luhn_sum(digits)
+
+
+def at_svnr(text: str) -> bool:
+    """Four digits, of which the last is modulo 11 of all others, and a date."""
+    digits = digits_of(text)
+    return len(digits) == 10 and weighted(digits, (3, 7, 9, 0, 5, 8, 4, 2, 1, 6)) % 11 == digits[3]
+
+
+def il_id(text: str) -> bool:
+    """Nine digits, Luhn."""
+    digits = digits_of(text)
+    return len(digits) == 9 and luhn_sum(digits)
+
+
+def nz_ird(text: str) -> bool:
+    """Eight or nine digits modulo 11."""
+    digits = digits_of(text)
+    digits = [0] * (9 - len(digits)) + digits
+    for weights in ((3, 2, 7, 6, 5, 4, 3, 2), (7, 4, 3, 2, 5, 2, 7, 6)):
+        check = -weighted(digits[:8], weights) % 11
+        if check != 10:
+            return check == digits[8]
+    return False
+
+
+def ru_snils(text: str) -> bool:
+    """Nine digits and two modulo 101."""
+    digits = digits_of(text)
+    return len(digits) == 11 and weighted(digits[:9], range(9, 0, -1)) % 101 % 100 == _two(digits, 9)
+
+
+def ru_inn(text: str) -> bool:
+    """Twelve digits, two of them modulo 11."""
+    digits = digits_of(text)
+    first = weighted(digits, (7, 2, 4, 10, 3, 5, 9, 4, 6, 8)) % 11 % 10
+    return digits[10:] == [first, weighted(digits, (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8)) % 11 % 10]
+
+
+def mx_rfc(text: str) -> bool:
+    """A date behind four letters; not all that were given out have a right check digit."""
+    digits = digits_of(text[4:10])
+    return _date(0, _two(digits, 2), _two(digits, 4))

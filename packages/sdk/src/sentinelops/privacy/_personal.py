@@ -15,8 +15,9 @@ _PLACE = re.compile(r"(?<![a-z])(?:lat|latitude|lng|lon|long|longitude|x_coord|y
 # two fractions with no third before or behind them: rows of many are common
 _ALONE = (
     r"(?:^[ ,]*[-+]?|[^0-9 ,+-][ ,]*[-+]?|[+-](?:[ ,]+[-+]?|[-+])|[0-9](?: +[-+]?|[ ,]*   [-+]?|[-+]))[0-9]{1,2}\.[0-9]{4,15}[,;] ?[-+]?[0-9]{1,3}\.[0-9]{4,15}"
-    r"(?:$|[^0-9,]|,(?:$|[^-0-9. ])|, (?:$|[^-0-9.]))"
+    r"(?:$|[^0-9,]|,(?:$|[^-0-9. ]|[0-9.]{1,6}[azm])|, (?:$|[^-0-9.]))"
 )
+_ZOOM = re.compile(r",[0-9.]{1,6}[azm]\b")  # of a map: @52.5200,13.4050,17z
 _UNIT = re.compile(r" ?(?:[mun]?s|sec|min|km|m|%)\b")
 COLONS = r":(?:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{0,4}:|:[0-9A-Fa-f])"  # in every IPv6 address, and no time of day
 _HEX = frozenset("0123456789abcdefABCDEF")
@@ -54,6 +55,8 @@ def _pair(text: str, start: int, end: int) -> bool:
     before, after = text[max(0, start - 3) : start].rstrip(), text[end : end + 3].lstrip()
     if text[start] not in "+-" and text[start - 1 : start] in ("+", "-"):  # its sign belongs to it
         return False
+    if _ZOOM.match(text, end):
+        after = ""
     longer = before[-1:] == "," and text[:start].rstrip(" ,")[-1:].isdigit() if before else False
     return not longer and not (
         after[:1] == "," and after[1:].lstrip()[:1] in "-0123456789." and after[1:].strip() != ""
@@ -90,10 +93,11 @@ _EMAIL = r"[A-Za-z0-9À-ɏ._%+'-]{1,64}"
 _HOST = r"(?:[A-Za-z0-9À-ɏ-]{1,63}\.){1,8}(?:xn--[a-z0-9-]{2,30}|[A-Za-z]{2,24})\b"
 
 FIRST: tuple[Detector, ...] = (
-    Detector("email", "email", r"\b" + _EMAIL + "@" + _HOST, ("@",), before=64, ahead="@" + _HOST, around=_no_remote),
+    Detector("email", "email", r"(?:\b|[À-ɏ])" + _EMAIL + "@" + _HOST, ("@",), before=65, ahead="@" + _HOST, around=_no_remote),
     Detector("email_encoded", "email", r"\b[A-Za-z0-9._+-]{1,64}%40" + _HOST, ("%40",), before=64, ahead="%40" + _HOST),
     Detector("iban", "iban", r"\b[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]){11,30}", None, extent=_checks.iban_extent, before=None),
-    Detector("card", "card", r"\b(?:[2-6][0-9]{3}[ .-][0-9]{4}[ .-][0-9]{4}[ .-][0-9]{4}(?:[ -][0-9]{3})?|3[0-9]{3}[ -][0-9]{6}[ -][0-9]{4,5}|[2-6][0-9]{12,18})\b", None, _checks.luhn, number=True),
+    Detector("iban_small", "iban", r"\b[a-z]{2}[0-9]{2}(?:[ -]?[a-z0-9]){11,30}", None, extent=_checks.iban_extent, before=None, near=("iban",)),
+    Detector("card", "card", r"\b(?:[2-69][0-9]{3}[ .-][0-9]{4}[ .-][0-9]{4}[ .-][0-9]{4}(?:[ -][0-9]{2,3})?|3[0-9]{3}[ -][0-9]{6}[ -][0-9]{4,5}|[2-69][0-9]{12,18})\b", None, extent=_checks.card_extent, number=True),
     Detector("ssn", "ssn", r"\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b", None, _national.us_ssn, number=True),
     Detector("ssn_near", "ssn", r"\b[0-9]{3} ?[0-9]{2} ?[0-9]{4}\b", None, _national.us_ssn, number=True, near=("ssn", "social security", "social security number")),
 )  # fmt: skip
@@ -101,7 +105,8 @@ LAST: tuple[Detector, ...] = (
     Detector("coordinates", "coordinates", r"[-+]?\b[0-9]{1,2}\.[0-9]{4,15}[,;] ?[-+]?[0-9]{1,3}\.[0-9]{4,15}\b", None, _checks.coordinates, number=True, around=_pair, sieve=_ALONE),
     Detector("coordinates_degrees", "coordinates", r"[-+]?\b[0-9]{1,2}\.[0-9]{2,15}° ?[NS]?[,;]? ?[-+]?[0-9]{1,3}\.[0-9]{2,15}° ?(?:[EWO]\b)?", ("°",), _checks.coordinates, before=None),
     Detector("coordinate_named", "coordinates", r"(?i:latitude|longitude|lat|lng|long?|[xy]_coord)[^A-Za-z0-9+-]{1,6}([-+]?\b[0-9]{1,3}\.[0-9]{2,15})\b", ("lat", "lng", "lon", "x_coord", "y_coord"), folded=True, around=_named_place),
-    Detector("coordinates_dms", "coordinates", r"\b[0-9]{1,3}° ?[0-9]{1,2}['′’] ?(?:[0-9]{1,2}(?:\.[0-9]{1,6})?(?:\"|″|”|'') ?)?[NSns][, ]{0,3}[0-9]{1,3}° ?[0-9]{1,2}['′’] ?(?:[0-9]{1,2}(?:\.[0-9]{1,6})?(?:\"|″|”|'') ?)?[EWOewo]\b", ("°",), before=None),
+    Detector("coordinates_dms", "coordinates", r"\b[0-9]{1,3}° ?[0-9]{1,2}(?:\.[0-9]{1,6})?['′’] ?(?:[0-9]{1,2}(?:\.[0-9]{1,6})?(?:\"|″|”|'') ?)?[NSns][, ]{0,3}[0-9]{1,3}° ?[0-9]{1,2}(?:\.[0-9]{1,6})?['′’] ?(?:[0-9]{1,2}(?:\.[0-9]{1,6})?(?:\"|″|”|'') ?)?[EWOewo]\b", ("°",), before=None),
+    Detector("coordinates_point", "coordinates", r"\bPOINT ?Z? ?\( ?([-+]?[0-9]{1,3}\.[0-9]{2,15} [-+]?[0-9]{1,3}\.[0-9]{2,15})", ("POINT",)),
     Detector("mac", "mac", r"\b(?:(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{2}-){5}[0-9A-Fa-f]{2}|(?:[0-9A-Fa-f]{4}\.){2}[0-9A-Fa-f]{4})\b", None, _checks.mac, before=None, around=_no_longer_hex),
     Detector("ipv4", "ip", r"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\b", None, _checks.ipv4, before=None, around=_no_version),
     Detector("ipv6", "ip", r"\b[0-9A-Fa-f]{1,4}:(?:[0-9A-Fa-f]{0,4}:){1,6}[0-9A-Fa-f]{1,4}\b", None, _checks.ipv6, before=None, around=_no_longer_hex, sieve=COLONS),
