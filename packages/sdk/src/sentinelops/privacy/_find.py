@@ -103,6 +103,7 @@ _PLAIN = [
     for literal in detector.literals or ()
     if literal not in ("@", "%40", "://", "°", "-----BEGIN ") and "hooks" not in literal
 ]
+_TERRAFORM_LEAST = 60
 _HOOKS = [RANKED["slack_hook"], RANKED["discord_hook"]]
 # in any case: those that want a sign behind the word, and the rest
 _ASSIGNED = [(literal, RANKED["assigned_secret"]) for literal in (b"secret", b"token", b"credential")]
@@ -217,8 +218,8 @@ class _Search:
                 items.update(_BY_START[word[:2]])
             if b"-us" in word:
                 items.add(RANKED["mailchimp_key"])
-            if len(word) >= 60 and ".atlasv1." in text:
-                items.add(RANKED["terraform_token"])
+        if any(len(word) >= _TERRAFORM_LEAST for word in self.words) and ".atlasv1." in text:
+            items.add(RANKED["terraform_token"])
         return items
 
     def _by_signs(self, items: set[_Ranked]) -> None:

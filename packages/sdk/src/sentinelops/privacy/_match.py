@@ -30,8 +30,9 @@ def _try(detector: Detector, rank: int, text: str, place: tuple[int, int], found
     """One match that begins within the two places; where it ends, 0 without one."""
     first, last = place
     compiled = detector.compiled
-    if first == last:
-        hit = compiled.match(text, last)
+    if last - first <= _SOON:
+        tries = (compiled.match(text, begin) for begin in range(first, last + 1))
+        hit = next((one for one in tries if one is not None and one.end() > last), None)
     else:
         hit = compiled.search(text, first, min(len(text), last + _REACH))
         inside = hit is not None and hit.start() <= last < hit.end()
@@ -44,6 +45,7 @@ def _try(detector: Detector, rank: int, text: str, place: tuple[int, int], found
     return hit.end()
 
 
+_SOON = 32  # places before a literal that are tried one by one sooner than a window is searched
 _REACH = 640  # characters behind a literal in which a pattern with something before it has ended
 
 
@@ -69,13 +71,13 @@ def accepted(detector: Detector, text: str, hit: re.Match[str]) -> Match | None:
             return None
     if detector.number and not _stands_alone(text, start, end):
         return None
-    if detector.check is not None and not detector.check(text[start:end]):
-        return None
     if detector.nearby is not None:  # one character more, which shows whether the first word is whole
         window = text[max(0, start - NEAR - 1) : start].lower()
         if not detector.nearby.search(window, int(start > NEAR)):
             return None
     if detector.around is not None and not detector.around(text, start, end):
+        return None
+    if detector.check is not None and not detector.check(text[start:end]):
         return None
     return Match(detector.type, start, end, detector.name)
 

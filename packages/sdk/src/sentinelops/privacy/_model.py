@@ -35,7 +35,8 @@ class Detector:
     behind the literal. ahead: pattern of the literal and what follows it, tried before the search from `before`.
     number: a match lies in a run of digits, single capitals and separators, with at most 3 characters before and 2
     behind. token: it begins with its literal, and that stands in a word of at least 16 of `A-Za-z0-9_-`. sieve: RE2
-    pattern of which a match is in every text in which this detector finds something, where its own lets too much pass.
+    pattern of which a match is in every text in which this detector finds something, where its own lets too much pass,
+    or counts before its literal: in long random words that makes new states of every character.
     """
 
     name: str

@@ -93,8 +93,8 @@ _EMAIL = r"[A-Za-z0-9À-ɏ._%+'-]{1,64}"
 _HOST = r"(?:[A-Za-z0-9À-ɏ-]{1,63}\.){1,8}(?:xn--[a-z0-9-]{2,30}|[A-Za-z]{2,24})\b"
 
 FIRST: tuple[Detector, ...] = (
-    Detector("email", "email", r"(?:\b|[À-ɏ])" + _EMAIL + "@" + _HOST, ("@",), before=65, ahead="@" + _HOST, around=_no_remote),
-    Detector("email_encoded", "email", r"\b[A-Za-z0-9._+-]{1,64}%40" + _HOST, ("%40",), before=64, ahead="%40" + _HOST),
+    Detector("email", "email", r"(?:\b|[À-ɏ])" + _EMAIL + "@" + _HOST, ("@",), before=65, ahead="@" + _HOST, around=_no_remote, sieve="@" + _HOST),
+    Detector("email_encoded", "email", r"\b[A-Za-z0-9._+-]{1,64}%40" + _HOST, ("%40",), before=64, ahead="%40" + _HOST, sieve="%40" + _HOST),
     Detector("iban", "iban", r"\b[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]){11,30}", None, extent=_checks.iban_extent, before=None),
     Detector("iban_small", "iban", r"\b[a-z]{2}[0-9]{2}(?:[ -]?[a-z0-9]){11,30}", None, extent=_checks.iban_extent, before=None, near=("iban",)),
     Detector("card", "card", r"\b(?:[2-69][0-9]{3}[ .-][0-9]{4}[ .-][0-9]{4}[ .-][0-9]{4}(?:[ -][0-9]{2,3})?|3[0-9]{3}[ -][0-9]{6}[ -][0-9]{4,5}|[2-69][0-9]{12,18})\b", None, extent=_checks.card_extent, number=True),

@@ -57,6 +57,7 @@ _PASSWORD_WORDS = (
     "passw", "passphrase", "_pass", "contrase", "mot de passe", "pwd", "passcode", "senha", "wachtwoord", "lösenord", "hasło", "şifre", "identified by", "密码", "密碼", "口令", "パスワード",
     "비밀번호", "mật khẩu", "пароль", "סיסמה", "كلمة المرور", "รหัสผ่าน",
 )  # fmt: skip
+_NAME = re.compile(r"([A-Z][A-Z0-9_]{0,79})_KEY[ =:\"'`]{1,7}\Z")
 _OPEN_NAMES = re.compile(
     r"(?:^|_)(?:PUBLIC|CACHE|PRIMARY|FOREIGN|PARTITION|SORT|ROUTING|OBJECT|IDEMPOTENCY|HASH|ROW)(?:_|$)"
 )
@@ -64,8 +65,8 @@ _OPEN_NAMES = re.compile(
 
 def _private_name(text: str, start: int, end: int) -> bool:
     """Of a variable that ends in _KEY: not a public one, and not one of a table."""
-    before = text[max(0, start - 100) : start].rstrip(" =:\"'`")
-    return _OPEN_NAMES.search(re.split(r"[^A-Z0-9_]", before)[-1].removesuffix("_KEY")) is None
+    name = _NAME.search(text, max(0, start - 100), start)
+    return name is not None and _OPEN_NAMES.search(name[1]) is None
 
 
 def _session(text: str) -> bool:
@@ -74,13 +75,16 @@ def _session(text: str) -> bool:
     return any(len(value) >= 12 and opaque(value) for value in values)
 
 
+_LOGIN = r"://[^\s:/@'\"<>]{0,128}:[^\s/@'\"<>]{1,256}@"
+
+
 def _prefixed(name: str, pattern: str, *literals: str, check: bool = False) -> Detector:
     return Detector(name, "secret", r"\b" + pattern, literals, _words if check else None, token=True)
 
 
 SECRETS: tuple[Detector, ...] = (
     Detector("private_key", "secret", r"-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----(?:[A-Za-z0-9+/=\s\\:,.]|-[A-Za-z0-9])*(?:-----END [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----)?", ("-----BEGIN ",)),
-    Detector("connection_string", "secret", r"\b[a-zA-Z][a-zA-Z0-9+.-]{1,31}://[^\s:/@'\"<>]{0,128}:([^\s/@'\"<>]{1,256})@[^\s'\"<>]{1,256}", ("://",), before=32, ahead=r"://[^\s:/@'\"<>]{0,128}:[^\s/@'\"<>]{1,256}@"),
+    Detector("connection_string", "secret", r"\b[a-zA-Z][a-zA-Z0-9+.-]{1,31}://[^\s:/@'\"<>]{0,128}:([^\s/@'\"<>]{1,256})@[^\s'\"<>]{1,256}", ("://",), before=32, ahead=_LOGIN, sieve=_LOGIN),
     Detector("url_token", "secret", r"://([A-Za-z0-9_-]{20,128})@[A-Za-z0-9]", ("://",), opaque, ahead=r"://[A-Za-z0-9_-]{20,128}@"),
     Detector("jwt", "secret", r"\beyJ[A-Za-z0-9_-]{13,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*", ("eyJ",), token=True),
     _prefixed("model_key", r"(?:sk|rk|pk)[-_](?:[a-z0-9]{2,12}[-_]){0,4}[A-Za-z0-9_-]{16,250}", "sk-", "sk_", "rk-", "rk_", "pk-", "pk_", check=True),
@@ -99,9 +103,9 @@ SECRETS: tuple[Detector, ...] = (
     _prefixed("google_key", r"AIza[A-Za-z0-9_-]{35}", "AIza"),
     Detector("google_token", "secret", r"\bya29\.[A-Za-z0-9_-]{20,}", ("ya29.",)),
     Detector("google_grant", "secret", r"\b(?:4/0A|1//0)[A-Za-z0-9_-]{30,250}", ("4/0A", "1//0")),
-    Detector("azure_secret", "secret", r"\b[A-Za-z0-9_~.-]{3}[78]Q~[A-Za-z0-9_~.-]{31,34}", ("Q~",), _words, before=4),
-    Detector("mailchimp_key", "secret", r"\b[0-9a-f]{32}-us[0-9]{1,2}\b", ("-us",), before=32),
-    Detector("terraform_token", "secret", r"\b[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_-]{60,80}", (".atlasv1.",), before=14),
+    Detector("azure_secret", "secret", r"\b[A-Za-z0-9_~.-]{3}[78]Q~[A-Za-z0-9_~.-]{31,34}", ("Q~",), _words, before=4, sieve="[78]Q~"),
+    Detector("mailchimp_key", "secret", r"\b[0-9a-f]{32}-us[0-9]{1,2}\b", ("-us",), before=32, sieve="[0-9a-f]-us[0-9]"),
+    Detector("terraform_token", "secret", r"\b[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_-]{60,80}", (".atlasv1.",), before=14, sieve=r"\.atlasv1\."),
     _prefixed("google_secret", r"GOCSPX-[A-Za-z0-9_-]{20,60}", "GOCSPX-"),
     _prefixed("stripe_hook", r"whsec_[A-Za-z0-9]{16,250}", "whsec_"),
     _prefixed("npm_token", r"npm_[A-Za-z0-9]{36}\b", "npm_"),
@@ -111,7 +115,7 @@ SECRETS: tuple[Detector, ...] = (
     _prefixed("mailgun_key", r"key-[0-9a-f]{32}\b", "key-"),
     _prefixed("service_token", r"(?:shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}|do[oprt]_v1_[0-9a-f]{64}|dckr_pat_[A-Za-z0-9_-]{20,64}|glsa_[A-Za-z0-9_]{32,64}|lin_api_[A-Za-z0-9]{32,64}|ntn_[A-Za-z0-9]{40,60}|secret_[A-Za-z0-9]{40,60}|figd_[A-Za-z0-9_-]{38,60}|pscale_(?:tkn|pw)_[A-Za-z0-9_-]{30,80}|sbp_[0-9a-f]{40}|PMAK-[0-9a-f]{24}-[0-9a-f]{34}|NRAK-[A-Z0-9]{27}|sntrys_[A-Za-z0-9_]{9}[A-Za-z0-9+/=_]{31,400}|ATATT3[A-Za-z0-9_-]{10}[A-Za-z0-9_=-]{50,300}|EAAA[A-Za-z0-9_-]{60}|EAA[A-Za-z0-9]{80,300}|pat[A-Za-z0-9]{14}\.[0-9a-f]{64}|rubygems_[0-9a-f]{48}|AGE-SECRET-KEY-1[A-Z0-9]{58})", "shpat_", "shpca_", "shppa_", "shpss_", "doo_v1_", "dop_v1_", "dor_v1_", "dot_v1_", "dckr_pat_", "glsa_", "lin_api_", "ntn_", "secret_", "figd_", "pscale_", "sbp_", "PMAK-", "NRAK-", "sntrys_", "ATATT3", "EAA", "pat", "rubygems_", "AGE-SECRET-KEY-1"),
     Detector("vault_token", "secret", r"\bhvs\.[A-Za-z0-9_-]{24,200}", ("hvs.",)),
-    Detector("telegram_token", "secret", r"\b[0-9]{8,10}:AA[A-Za-z0-9_-]{33}", (":AA",), before=10),
+    Detector("telegram_token", "secret", r"\b[0-9]{8,10}:AA[A-Za-z0-9_-]{33}", (":AA",), before=10, sieve=":AA[A-Za-z0-9_-]{33}"),
     Detector("signature", "secret", r"(?i:[?&;]|\b)(?i:sig|signature|x-amz-signature|x-goog-signature|sharedaccesssignature)=([A-Za-z0-9%+/=_-]{20,})", ("sig=", "signature="), before=23, folded=True),
     Detector("bearer", "secret", r"\b(?i:bearer|basic)[ \t]{1,8}([A-Za-z0-9._~+/=-]{16,})", ("bearer", "basic"), opaque, folded=True),
     Detector("assigned_secret", "secret", r"(?i:secret|token|credential)" + _GIVEN + _VALUE, ("secret", "token", "credential"), _assigned, after=_SIGNS, folded=True, around=_no_mark),
@@ -120,7 +124,7 @@ SECRETS: tuple[Detector, ...] = (
         r"(?i:(?:api|access|account|auth|license|signing|encryption|subscription|client|secret|private|master|shared|storage|admin|service|write|deploy|server|app)[_-]?key)" + _GIVEN + _VALUE,
         ("key",), _assigned, before=13, ahead=r"(?i:key)" + _GIVEN + r"[A-Za-z0-9!#$%&*+./?@^_~=-]{8}", folded=True, around=_no_mark,
     ),
-    Detector("variable_key", "secret", r"\b[A-Z][A-Z0-9]{1,20}(?:_[A-Z0-9]{1,20}){0,3}_KEY[ ]{0,2}[=:][ ]{0,2}[\"'`]?([A-Za-z0-9+/=_-]{20,})", ("_KEY",), _assigned, before=84, ahead=r"_KEY[ ]{0,2}[=:]", around=_private_name),
+    Detector("variable_key", "secret", r"_KEY[ ]{0,2}[=:][ ]{0,2}[\"'`]?([A-Za-z0-9+/=_-]{20,})", ("_KEY",), _assigned, around=_private_name),
     Detector(
         "assigned_auth", "secret", r"(?i:\b_?auth(?:orization)?)" + _GIVEN + r"([A-Za-z0-9+/=_.-]{20,})",
         ("auth",), _assigned, after=frozenset("oO\\\"'` \t=:>"), folded=True, around=_no_mark,
