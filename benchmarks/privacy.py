@@ -12,6 +12,7 @@ linear search stays. Nothing is found in the clean texts; the run says so if it 
 from __future__ import annotations
 
 import argparse
+import string
 import time
 import uuid
 from collections.abc import Callable
@@ -27,7 +28,8 @@ SIZE = 4_096
 HOSTILE = {
     "a": "a", "1": "1", "a@a@": "a@", "1 1 1": "1 ", "1.1.1": "1.", "4-4-4": "4-", "[[[": "[", "[{[{": "[{", "(((": "(",
     "-----BEGIN": "-----BEGIN RSA PRIVATE KEY-----\nMIIE", "eyJ.": "eyJaaaaaaaaaaaaaaaa.", "a://b:": "a://b:", "::": "::",
-    "deep JSON": '{"a":[', "token=": "token=", "password ": "password ", "+1": "+1", "lat 1.": "lat 1.",
+    "deep JSON": '{"a":[', "token=": "token=", "password ": "password ", "+1": "+1", "lat 1.": "lat 1.", "a:a:": "a:",
+    "4111 4111": "4111 ", "key=": "key=", "\\\\\\": "\\", "%40%40": "%40", "base64": "".join(CHANCE.choices(string.ascii_letters + string.digits + "+/", k=50_000)),
 }  # fmt: skip
 
 

@@ -294,3 +294,14 @@ def test_many_marks_do_not_bring_a_secret_that_was_cut_below_the_limit() -> None
         for cut in (policy.text(text, limit), messages([text], policy)[0][0]):
             assert cut.startswith("[secret] [secret] ")
             assert "ghp_" not in cut
+
+
+def test_a_secret_at_the_cut_of_a_stack_trace_is_not_sent_in_half() -> None:
+    key = "ghp_" + "aB3" * 12
+    for behind in (_resolve._STACK_CHARS - 10, _resolve._STACK_CHARS + 500):
+        trace = "first line " * 100 + key + " " + "last line " * (behind // 10)
+        kept = _resolve._last(trace, ContentPolicy())
+        assert "aB3" not in kept
+        assert kept.endswith("last line ")
+        assert len(kept) <= _resolve._STACK_CHARS
+    assert _resolve._last("short", ContentPolicy()) == "short"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 CANCELLED = "cancelled"
 _FRAMES, _STACK_CHARS = 30, 8_192
+_UNSURE = 256  # characters at a cut, in which half a secret may stand
 
 
 def resolve_call(record: CallRecord, policy: ContentPolicy) -> Resolved:
@@ -55,10 +56,17 @@ def failed(attributes: dict[str, Any], error: BaseException, policy: ContentPoli
     }
     try:
         lines = traceback.format_exception(type(error), error, error.__traceback__, limit=-_FRAMES, chain=False)
-        event["exception.stacktrace"] = policy.text("".join(lines)[-_STACK_CHARS:], _STACK_CHARS)
+        event["exception.stacktrace"] = _last("".join(lines), policy)
     except Exception as failure:
         swallow("stack trace", failure)
     return Resolved(attributes, message, event)
+
+
+def _last(trace: str, policy: ContentPolicy) -> str:
+    """The end of a stack trace; what is cut at its beginning was looked at whole, or is left out."""
+    seen = trace[-(_STACK_CHARS + 2 * _UNSURE) :]
+    clean = policy.text(seen, len(seen))
+    return clean[max(len(clean) - _STACK_CHARS, _UNSURE if len(seen) < len(trace) else 0) :]
 
 
 def prepared(attributes: dict[str, Any], policy: ContentPolicy) -> dict[str, Any]:

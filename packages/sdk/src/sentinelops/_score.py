@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from ._span import ActiveSpan
 
 _Target = tuple[int | None, int | None]
-_MARGIN = 512  # characters looked at beyond the limit, so that a secret on the border is seen whole
 _NAME_CHARS = 200
 
 
@@ -45,15 +44,10 @@ class GivenScore:
         """The attributes of the event; label and comment as the content policy says."""
         attributes = dict(self.attributes)
         if self.label is not None:
-            attributes[semconv.EVALUATION_SCORE_LABEL] = _clean(self.label, policy)
+            attributes[semconv.EVALUATION_SCORE_LABEL] = policy.text(self.label, policy.max_chars)
         if self.comment is not None and policy.mode != "off":
-            attributes[semconv.EVALUATION_EXPLANATION] = _clean(self.comment, policy)
+            attributes[semconv.EVALUATION_EXPLANATION] = policy.text(self.comment, policy.max_chars)
         return attributes
-
-
-def _clean(text: str, policy: ContentPolicy) -> str:
-    seen = text[: policy.max_chars + _MARGIN]
-    return (seen if policy.mode == "on" else policy.redact(seen)[0])[: policy.max_chars]
 
 
 def score(  # noqa: PLR0913 - all but two by name
