@@ -157,15 +157,13 @@ _DETAIL = ("usage_details", "cost_details", "parameters", "redactions")
 def get_request(database: Database, payloads: PayloadStore | None, request_id: str) -> RequestDetail | None:
     """Return one request with content, cost details, span attributes; None when there is no such request."""
     trace_id, _, span_id = request_id.partition("-")
-    key = span_key(trace_id, span_id)
-    if key is None:
+    if span_key(trace_id, span_id) is None:
         return None
     details = ", ".join(f"r.{name}" for name in _DETAIL)
-    # the index of the spans finds one of a trace however large; a request has the time of its span
     row = database.fetch_one(
-        f"SELECT {REQUEST_COLUMNS}, {details} FROM spans s JOIN request_metrics r USING (timestamp, trace_id, span_id)"
-        " WHERE s.trace_id = %s AND s.span_id = %s ORDER BY r.timestamp LIMIT 1",
-        key,
+        f"SELECT {REQUEST_COLUMNS}, {details} FROM request_metrics r WHERE r.request_id = %s"
+        " ORDER BY r.timestamp LIMIT 1",
+        [request_id.lower()],
     )
     if row is None:
         return None
