@@ -260,6 +260,18 @@ def test_events_split_anywhere_fold_the_same() -> None:
     assert bodies[0]["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"] == '{"city": "Oslo"}'
 
 
+@pytest.mark.parametrize("ending", ["", "\n", "\n\n", "\n\n\n", "\n\n\n\n\n"])
+def test_any_number_of_empty_lines_may_stand_at_the_end(ending: str) -> None:
+    from openai_support.answers import CHAT, STREAMS
+    from sentinelops.instrument._wire.openai_folders import ChatFolder
+
+    passage = streams.Passage(ChatFolder(), None, None)
+    passage.take("".join(STREAMS[CHAT, "plain"]).rstrip().encode() + ending.encode())
+    passage.settle()
+    assert passage.folder is not None and passage.folder.finished
+    assert passage.folder.body["usage"]["prompt_tokens"] == 100
+
+
 def test_what_waits_weighs_what_the_answer_holds() -> None:
     from sentinelops._batch import weight
     from sentinelops._call import CallRecord

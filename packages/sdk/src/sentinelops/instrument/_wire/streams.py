@@ -148,7 +148,9 @@ class Passage:
                         self.folder.more(repeats.index, text)  # type: ignore[union-attr]
                     position += length
                     continue
-            end = data.index(b"\n\n", position)
+            end = data.find(b"\n\n", position)
+            if end < 0:
+                break  # three ends of line in a row: the last of them
             block = data[position:end]
             position = end + 2
             others.append(block)
