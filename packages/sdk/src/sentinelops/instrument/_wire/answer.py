@@ -109,9 +109,22 @@ def _whole(answer: Answer) -> dict[str, Any]:
         value = dump(mode="json") if callable(dump) else None
     else:
         value = scavenged(body) if answer.cut else loads_or_none(body)
+        if value is None and answer.protocol.folder is not None and _EVENTS.match(body):
+            value = _folded(answer.protocol.folder(), body)
         if isinstance(value, list) and len(value) == 1:
             value = value[0]  # servers that answer a list of prompts answer one with a list too
     return value if isinstance(value, dict) else {}
+
+
+_EVENTS = re.compile(rb"\s*(?:data|event|id)?:")
+
+
+def _folded(folder: Folder, body: bytes) -> dict[str, Any]:
+    """Read a stream that does not say by its content type that it is one."""
+    passage = Passage(folder, None, None)
+    passage.take(body)
+    passage.settle()
+    return {**folder.body, "error": folder.error} if folder.error else folder.body
 
 
 def _error_attributes(record: CallRecord, answer: Answer) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from . import watch
 from .answer import Answer, Protocol, describe
 from .exchange import Exchange
 from .provider import Endpoint
-from .streams import loads_or_none
+from .streams import decoder, loads_or_none
 
 _SEEN_MAX = 200_000
 _seen: OrderedDict[tuple[str, str], None] = OrderedDict()
@@ -29,10 +29,11 @@ class Results(Exchange):
     As the Passage of its own answer it only hands over what passes.
     """
 
-    __slots__ = ("_lines", "_tell", "_thread", "complete")
+    __slots__ = ("_decode", "_lines", "_tell", "_thread", "complete")
 
     def __init__(self, tell: Callable[[Mapping[str, Any]], None]) -> None:
         self._tell = tell
+        self._decode: Callable[[bytes], bytes] | None = None
         self._lines: SimpleQueue[bytes | None] = SimpleQueue()
         self._thread: Thread | None = None
         self._watched = False
@@ -61,9 +62,13 @@ class Results(Exchange):
         self._thread.start()
         _reading.append(self)
 
+    def encoded(self, how: str | None) -> None:
+        """As a Passage's."""
+        self._decode = decoder(how)
+
     def take(self, chunk: bytes) -> None:
         """Hand over these bytes, which the host is about to see."""
-        self._lines.put(chunk)
+        self._lines.put(chunk if self._decode is None else self._decode(chunk))
 
     def _work(self) -> None:
         rest = b""

@@ -11,6 +11,7 @@ import codecs
 import json
 import re
 import struct
+import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -50,6 +51,7 @@ class Passage:
     """
 
     __slots__ = (
+        "_decode",
         "_first",
         "_first_token",
         "_pieces",
@@ -67,6 +69,7 @@ class Passage:
         self._repeats = Repeats(loads) if hasattr(folder, "more") else None
         self.complete = False
         self.overflow = False
+        self._decode: Callable[[bytes], bytes] | None = None
         self._first = first
         self._first_token = first_token
         self._pieces: list[bytes] = []
@@ -79,9 +82,15 @@ class Passage:
         """Bytes noted and not yet folded, roughly."""
         return self._size + len(self._rest)
 
+    def encoded(self, how: str | None) -> None:
+        """What passes from now on is as it came over the line, encoded as the header Content-Encoding says."""
+        self._decode = decoder(how)
+
     def take(self, chunk: bytes) -> None:
         """Keep these bytes, which the host is about to see."""
         try:
+            if self._decode is not None:
+                chunk = self._decode(chunk)
             self._pieces.append(chunk)
             self._size += len(chunk)
             if self._first is not None and self._first(chunk):
@@ -168,6 +177,23 @@ class Passage:
             return whole
         self._feed(whole + b"\n\n")
         return b""
+
+
+def decoder(encoding: str | None) -> Callable[[bytes], bytes] | None:
+    """What undoes a Content-Encoding, piece by piece; where we cannot, nothing is left. None: there is none."""
+    if encoding in (None, "", "identity"):
+        return None
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        return lambda _: b""
+    unpack = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress
+
+    def decode(chunk: bytes) -> bytes:
+        try:
+            return unpack(chunk)
+        except zlib.error:
+            return b""
+
+    return decode
 
 
 class Values:

@@ -1,9 +1,9 @@
 """An HTTP answer that the host reads itself (streams, with_streaming_response): seen passing by, ended exactly once.
 
-The two methods every reader of an httpx answer ends in, `iter_bytes` and `close` (`aiter_bytes`, `aclose`), are
-shadowed on that one instance. So every wrapper the client puts around the answer keeps its type and all its methods,
-and reading, breaking off, closing, failing and forgetting all come by here. What passes is kept as it came, a list of
-bytes objects; the export thread makes sense of it.
+The methods every reader of an httpx answer ends in, `iter_bytes`, `iter_raw` and `close` (`aiter_bytes`, `aiter_raw`,
+`aclose`), are shadowed on that one instance. So every wrapper the client puts around the answer keeps its type and all
+its methods, and reading, breaking off, closing, failing and forgetting all come by here. What passes is kept as it
+came, a list of bytes objects; the export thread makes sense of it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .streams import Passage
 if TYPE_CHECKING:
     from .exchange import Exchange
 
-_SYNC = ("iter_bytes", "close")
-_ASYNC = ("aiter_bytes", "aclose")
+_SYNC = ("iter_bytes", "iter_raw", "close")
+_ASYNC = ("aiter_bytes", "aiter_raw", "aclose")
 
 
 class Watch:
@@ -32,12 +32,13 @@ class Watch:
     still reach the answer. A forgotten one goes with its stream, a cycle of the client's own.
     """
 
-    __slots__ = ("_exchange", "_passage", "_reading", "_response")
+    __slots__ = ("_begun", "_exchange", "_passage", "_reading", "_response")
 
     def __init__(self, exchange: Exchange, passage: Passage, response: Any) -> None:
         self._exchange = exchange
         self._passage = passage
         self._response = response
+        self._begun = False  # reading: what is read below is seen above
         self._reading = False
 
     def iter_bytes(self, *args: Any, **kwargs: Any) -> Iterator[bytes]:
@@ -45,9 +46,18 @@ class Watch:
         response = self._response
         return self._pass(type(response).iter_bytes(response, *args, **kwargs))
 
+    def iter_raw(self, *args: Any, **kwargs: Any) -> Iterator[bytes]:
+        """In place of the answer's own."""
+        response = self._response
+        chunks: Iterator[bytes] = type(response).iter_raw(response, *args, **kwargs)
+        if self._begun:
+            return chunks
+        self._passage.encoded(response.headers.get("content-encoding"))
+        return self._pass(chunks)
+
     def _pass(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         take = self._passage.take
-        self._reading = True
+        self._begun = self._reading = True
         try:
             for chunk in chunks:
                 take(chunk)
@@ -63,12 +73,23 @@ class Watch:
         self._passage.complete = True
         self._finish(None)
 
-    async def aiter_bytes(self, *args: Any, **kwargs: Any) -> AsyncIterator[bytes]:
+    def aiter_bytes(self, *args: Any, **kwargs: Any) -> AsyncIterator[bytes]:
         """In place of the answer's own."""
         response = self._response
-        chunks = type(response).aiter_bytes(response, *args, **kwargs)
+        return self._apass(type(response).aiter_bytes(response, *args, **kwargs))
+
+    def aiter_raw(self, *args: Any, **kwargs: Any) -> AsyncIterator[bytes]:
+        """In place of the answer's own."""
+        response = self._response
+        chunks: AsyncIterator[bytes] = type(response).aiter_raw(response, *args, **kwargs)
+        if self._begun:
+            return chunks
+        self._passage.encoded(response.headers.get("content-encoding"))
+        return self._apass(chunks)
+
+    async def _apass(self, chunks: Any) -> AsyncIterator[bytes]:
         take = self._passage.take
-        self._reading = True
+        self._begun = self._reading = True
         try:
             async for chunk in chunks:
                 take(chunk)

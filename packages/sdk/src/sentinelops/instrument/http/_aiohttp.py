@@ -10,17 +10,21 @@ from ..._call import inner
 from .._wire import watch
 from .._wire.stainless import leave
 from .._wire.streams import Passage
-from ._exchange import HttpExchange, endpoint_of, guarded, take
+from ._exchange import HttpExchange, begin, endpoint_of, guarded, take
 
 
+@guarded
 def _started(session: Any, method: Any, address: Any, kwargs: Any) -> HttpExchange | None:
     if method not in ("POST", "post"):
         return None
-    url = session._build_url(address)  # noqa: SLF001 - as the request itself is about to
+    try:
+        url = session._build_url(address)  # noqa: SLF001 - as the request itself is about to
+    except (TypeError, ValueError):
+        return None  # no address, as the client is about to say in its own words
     endpoint = endpoint_of(url.raw_host, url.port)
     if endpoint is None:
         return None
-    return guarded(endpoint, url.path, lambda: kwargs.get("data") if kwargs.get("json") is None else kwargs["json"])
+    return begin(endpoint, url.path, lambda: kwargs.get("data") if kwargs.get("json") is None else kwargs["json"])
 
 
 class _Reader:
@@ -34,6 +38,10 @@ class _Reader:
         self._response = response
         self._exchange = exchange
         self._passage = passage
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # noqa: PLR0206 - isinstance() sees what was there before
+        return type(self._content)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._content, name)

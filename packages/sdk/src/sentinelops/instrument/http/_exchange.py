@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -36,11 +37,12 @@ class HttpExchange(Exchange):
         super().__init__(call, answer)
         self._streaming = streaming
 
-    def answered(self, status: int, headers: Any) -> None:
+    def answered(self, status: int, headers: Any, retries: int = 0) -> None:
         """Take the head of the answer."""
         answer = self._answer
         answer.status = status
         answer.headers = headers
+        answer.retries = retries
         folder = answer.protocol.folder
         if not self._streaming or folder is None:
             return
@@ -73,7 +75,10 @@ class HttpExchange(Exchange):
 def describe(record: CallRecord) -> dict[str, Any]:
     """Attributes by semconv name: the client raises nothing over a status, so the status is the failure."""
     answer = record.response
+    raised = record.error is not None
     out = wire.describe(record)
+    if raised:
+        out.pop(semconv.ERROR_TYPE, None)  # it is what the host saw raised
     if isinstance(answer, Answer) and answer.status is not None and answer.status >= 400:
         if record.error is None:
             fail(record, out, f"HTTP {answer.status}")
@@ -183,13 +188,18 @@ def _described_above() -> bool:
     )
 
 
-def guarded(endpoint: Endpoint, path: str, read: Callable[[], Any]) -> HttpExchange | None:
-    """Begin, and never raise."""
-    try:
-        return begin(endpoint, path, read)
-    except Exception as error:
-        swallow("http.begin", error)
-        return None
+def guarded(started: Callable[..., HttpExchange | None]) -> Callable[..., HttpExchange | None]:
+    """What begins a call; never raises."""
+
+    @functools.wraps(started)
+    def guarded_start(*args: Any) -> HttpExchange | None:
+        try:
+            return started(*args)
+        except Exception as error:
+            swallow("http.begin", error)
+            return None
+
+    return guarded_start
 
 
 def take(exchange: HttpExchange, where: str, note: Callable[[], None]) -> None:

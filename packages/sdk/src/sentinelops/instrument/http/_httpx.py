@@ -9,17 +9,18 @@ from typing import Any
 from ..._call import inner
 from .._wire import watch
 from .._wire.stainless import leave
-from ._exchange import HttpExchange, endpoint_of, guarded, take
+from ._exchange import HttpExchange, begin, endpoint_of, guarded, take
 
 Active = Callable[[], bool]
 
 
+@guarded
 def _started(request: Any) -> HttpExchange | None:
     if request.method != "POST":
         return None
     url = request.url
     endpoint = endpoint_of(url.host, url.port or (443 if url.scheme == "https" else 80))
-    return None if endpoint is None else guarded(endpoint, url.path, lambda: getattr(request, "_content", None))
+    return None if endpoint is None else begin(endpoint, url.path, lambda: getattr(request, "_content", None))
 
 
 def _arrived(exchange: HttpExchange, response: Any, *, stream: bool, is_async: bool) -> None:
