@@ -81,6 +81,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.fake.requests.append((self.command, path, headers, None))
         if path.endswith("/results"):
             self._results()
             return

@@ -79,6 +79,35 @@ def test_calls_that_we_do_not_record_keep_theirs(
     assert [span["name"] for span in spans(1)] == ["anthropic.messages.batches.list"]
 
 
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_of_no_call_the_provider_is_told_unless_asked(
+    asynchronous: bool, native: InMemorySpanExporter, provider: FakeAnthropic, spans: Spans
+) -> None:
+    def told(extra_headers: dict[str, str] | None = None, **options: Any) -> str | None:
+        def ask(client: Any) -> Any:
+            return client.models.list(extra_headers=extra_headers)
+
+        async def ask_async() -> None:
+            async with anthropic.AsyncAnthropic(api_key="sk", base_url=provider.url, max_retries=0, **options) as made:
+                await ask(made)
+
+        if asynchronous:
+            asyncio.run(ask_async())
+        else:
+            ask(client_of(provider, **options))
+        return traceparent(provider)
+
+    assert told() is None
+    mine = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    assert told({"traceparent": mine}) == mine
+    assert told(open_telemetry={"propagation": True}) is not None
+    assert told() is None
+    uninstrument("anthropic")
+    assert told() is not None
+    assert own(native) == ["anthropic.models.list"] * 5
+    spans(5)
+
+
 def test_uninstrument_brings_it_back(native: InMemorySpanExporter, provider: FakeAnthropic, spans: Spans) -> None:
     client = client_of(provider)
     run(client, SURFACES[0])

@@ -9,7 +9,7 @@ from .._wire import anthropic as wire
 from .._wire.answer import Protocol
 from .._wire.exchange import Exchange, begin
 from .._wire.provider import UNKNOWN, Endpoint, endpoint_of
-from .._wire.stainless import Hooks, body_of
+from .._wire.stainless import Hooks, body_of, path_of
 from ._batches import results_of
 from ._native import Native
 
@@ -32,11 +32,9 @@ _BY_CLASS = {
 }
 
 
-def route_of(options: Any) -> tuple[str, Protocol] | None:
+def route_of(path: str, method: str) -> tuple[str, Protocol] | None:
     """Operation and protocol of a request that we describe; None for all others."""
-    if options.method not in ("post", "POST"):
-        return None
-    return ROUTES.get(str(options.url).partition("?")[0])
+    return ROUTES.get(path) if method in ("post", "POST") else None
 
 
 def _endpoint(client: Any) -> Endpoint:
@@ -60,12 +58,13 @@ def _request(options: Any) -> Mapping[str, Any]:
 
 
 def _begin(client: Any, options: Any, streaming: bool) -> Exchange | None:
-    route = route_of(options)
+    route = route_of(path_of(client, options), options.method)
+    asked = _own.asked(client)
     if route is None:
         return results_of(options, _endpoint, client)
     exchange = begin(*route, _endpoint(client), _request(options), streaming=streaming)
     if exchange is not None:
-        exchange.note = _own.asked(client)
+        exchange.note = asked
     return exchange
 
 

@@ -1,8 +1,8 @@
 """The client's own span (since 1.x) gives way to ours, for the calls that we record and for no others.
 
 The client starts it inside `request`, which is where our call runs already. Its trace context travels to the provider
-by default; ours does not, unless the host asked for it: `open_telemetry={"propagation": True}` or
-`ANTHROPIC_OPEN_TELEMETRY_PROPAGATION=true`.
+by default; while we watch none does, of no call, unless the host asked for it: `open_telemetry={"propagation": True}`
+or `ANTHROPIC_OPEN_TELEMETRY_PROPAGATION=true`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Mapping
+from contextvars import ContextVar
 from importlib import import_module
 from typing import Any
 from weakref import WeakSet
@@ -28,6 +29,10 @@ class _Inherited(dict[str, Any]):
     asked = False
 
 
+# whether the host of the request that begins now asked for it
+_wanted: ContextVar[bool] = ContextVar("sentinelops.anthropic.propagation", default=False)
+
+
 class Native:
     """Our wrappers around what the client does for OpenTelemetry; nothing where it does nothing."""
 
@@ -35,6 +40,7 @@ class Native:
         self._originals: list[tuple[Any, str, Any, Any]] = []  # owner, name, what was there, what we put there
         self._active = False
         self._asked: WeakSet[Any] = WeakSet()
+        self._untold: WeakSet[Any] = WeakSet()  # spans of the client's own that its provider is not told of
 
     def replace(self) -> None:
         """From now on, ours instead of the client's."""
@@ -45,6 +51,8 @@ class Native:
         client = base.BaseClient
         for owner, name, wrap in (
             (base, "start_api_call_span", self._wrap_start),
+            (base, "inject_trace_headers", self._wrap_headers),
+            (base, "remove_trace_headers", self._wrap_headers),
             (client, "_set_open_telemetry", self._wrap_set),
             (client, "_copy_open_telemetry", self._wrap_copy),
         ):
@@ -66,8 +74,13 @@ class Native:
         @functools.wraps(original)
         def start_api_call_span(*args: Any, **kwargs: Any) -> Any:
             exchange = inner.get()
-            if not self._active or not isinstance(exchange, Exchange) or isinstance(exchange, Results):
+            if not self._active:
                 return original(*args, **kwargs)
+            if not isinstance(exchange, Exchange) or isinstance(exchange, Results):
+                span = original(*args, **kwargs)
+                if span is not None and not _wanted.get():
+                    self._untold.add(span)
+                return span
             try:
                 if kwargs.get("propagation") and exchange.note:
                     return NonRecordingSpan(exchange.span_context)
@@ -77,9 +90,18 @@ class Native:
 
         return start_api_call_span
 
+    def _wrap_headers(self, original: Any) -> Any:
+        @functools.wraps(original)
+        def headers_of(span: Any, *args: Any, **kwargs: Any) -> Any:
+            return None if self._active and span in self._untold else original(span, *args, **kwargs)
+
+        return headers_of
+
     def asked(self, client: Any) -> bool:
-        """Whether the host wants the provider to be told of the trace."""
-        return client in self._asked or os.environ.get("ANTHROPIC_OPEN_TELEMETRY_PROPAGATION", "").lower() == "true"
+        """Whether the host wants the provider to be told of the trace; kept for the request that begins now."""
+        wanted = client in self._asked or os.environ.get("ANTHROPIC_OPEN_TELEMETRY_PROPAGATION", "").lower() == "true"
+        _wanted.set(wanted)
+        return wanted
 
     def _wrap_set(self, original: Any) -> Any:
         @functools.wraps(original)
