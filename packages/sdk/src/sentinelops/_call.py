@@ -151,6 +151,11 @@ class Call:
             swallow("call.end", failure)
 
 
+def gone(error: BaseException | None) -> bool:
+    """Whether it only says that nobody waits any more: GeneratorExit, KeyboardInterrupt, any loop's cancellation."""
+    return error is not None and not isinstance(error, Exception)
+
+
 def copied(request: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments as they are now: a shallow copy, lists copied too."""
     kept = dict(request)

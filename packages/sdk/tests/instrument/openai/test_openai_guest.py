@@ -278,6 +278,16 @@ def test_azure_calls_are_seen(provider: FakeOpenAI, spans: Spans) -> None:
     assert span["attributes"]["gen_ai.usage.input_tokens"] == 100
 
 
+@pytest.mark.parametrize(
+    "written", ["/chat/completions", "chat/completions", "{}/chat/completions", "/chat/completions?a=1"]
+)
+def test_a_path_may_be_written_in_any_way(written: str, client: openai.OpenAI, spans: Spans) -> None:
+    body = {"model": "plain", "messages": [{"role": "user", "content": "Hi"}]}
+    client.post(written.format(str(client.base_url).rstrip("/")), body=body, cast_to=object)
+    (span,) = spans(1)
+    assert span["attributes"]["gen_ai.usage.input_tokens"] == 100
+
+
 def test_other_endpoints_pass_untouched(client: openai.OpenAI, spans: Spans) -> None:
     client.models.list()
     client.files.list()

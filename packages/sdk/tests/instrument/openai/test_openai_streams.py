@@ -78,6 +78,23 @@ def test_the_hosts_own_exception_is_not_the_providers(client: openai.OpenAI, spa
     assert not span["error"]
 
 
+class Cancelled(BaseException):
+    """As trio's, which is no CancelledError of asyncio."""
+
+
+def test_a_task_that_another_loop_cancels(client: openai.OpenAI, spans: Spans, monkeypatch: pytest.MonkeyPatch) -> None:
+    def raised(*_: Any, **__: Any) -> Any:
+        raise Cancelled
+
+    stream = client.chat.completions.create(model="plain", messages=HI, stream=True)
+    with monkeypatch.context() as patch, pytest.raises(Cancelled):
+        patch.setattr(type(stream.response), "iter_raw", raised)
+        list(stream)
+    (span,) = spans(1)
+    assert span["attributes"]["sentinelops.outcome"] == "cancelled"
+    assert not span["error"]
+
+
 def test_reading_on_in_an_except_block_is_not_an_error(client: openai.OpenAI, spans: Spans) -> None:
     stream = open_stream(client)
     try:

@@ -5,19 +5,16 @@ Nothing here raises: every entry is guarded, so that a failure of ours costs the
 
 from __future__ import annotations
 
-from asyncio import CancelledError
 from collections.abc import Mapping
 from typing import Any
 
 from ... import _ambient, semconv
-from ..._call import Call, start_call
+from ..._call import Call, gone, start_call
 from ..._guard import swallow
 from . import watch
 from .answer import Answer, Protocol, describe
 from .provider import Endpoint
 from .streams import Passage
-
-_GONE = (GeneratorExit, CancelledError, KeyboardInterrupt, SystemExit)
 
 
 class Exchange:
@@ -89,8 +86,8 @@ class Exchange:
         if self.ended or (self._watched and not watch.leave(self)):
             return
         self.ended = True
-        gone = isinstance(error, _GONE)
-        self._call.end(self._answer, error=None if gone else error, cancelled=gone, headers=self._answer.headers)
+        left = gone(error)
+        self._call.end(self._answer, error=None if left else error, cancelled=left, headers=self._answer.headers)
 
 
 def begin(

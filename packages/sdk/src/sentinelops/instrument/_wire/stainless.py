@@ -158,6 +158,15 @@ def _wrap_async_process_response(original: Any) -> Any:
     return _process_response
 
 
+def path_of(client: Any, options: Any) -> str:
+    """Where a request goes, below the client's address and without its query, however the host wrote it."""
+    path = str(options.url).partition("?")[0]
+    if path.startswith("/"):
+        return path
+    base = str(client.base_url).rstrip("/")
+    return path[len(base) :] if path.startswith(base) else "/" + path
+
+
 def body_of(options: Any) -> Mapping[str, Any]:
     """The JSON body of a request's options, with what the caller added to it."""
     body = options.json_data

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from ... import _ambient, semconv
-from ..._call import CallRecord, inner, start_call
+from ..._call import CallRecord, gone, inner, start_call
 from ..._guard import swallow
 from .._wire import answer as wire
 from .._wire import openai, watch
@@ -18,8 +17,6 @@ from .._wire.provider import UNKNOWN, provider_of
 from .._wire.streams import Passage, loads_or_none
 from ..http._exchange import _described_above
 from ..openai import _azure
-
-_GONE = (GeneratorExit, CancelledError, KeyboardInterrupt, SystemExit)
 
 
 class AzureExchange(Exchange):
@@ -126,7 +123,7 @@ class _Reading:
             self._passage.complete = True
             self._exchange.finish(None)
         else:
-            self._exchange.finish(None if isinstance(error, _GONE) else error)
+            self._exchange.finish(None if gone(error) else error)
 
     def close(self) -> None:
         """In place of the stream's own."""

@@ -5,13 +5,12 @@ Nothing here raises: every entry is guarded, so that a failure of ours costs the
 
 from __future__ import annotations
 
-from asyncio import CancelledError
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ... import _runtime
-from ..._call import Call, start_call
+from ..._call import Call, gone, start_call
 from ..._guard import swallow
 from .._wire import watch
 from . import _body, _events
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from ._events import Events
 
 PROVIDER = "aws.bedrock"
-_GONE = (GeneratorExit, CancelledError, KeyboardInterrupt, SystemExit)
 _DEPTH = 24
 
 
@@ -126,8 +124,8 @@ class Exchange:
         passage = self._answer.events or self._answer.body
         if passage is not None:
             passage.detach()
-        gone = isinstance(error, _GONE)
-        self._call.end(self._answer, error=None if gone else error, cancelled=gone)
+        left = gone(error)
+        self._call.end(self._answer, error=None if left else error, cancelled=left)
 
 
 def copied(value: Any, depth: int = 0) -> Any:

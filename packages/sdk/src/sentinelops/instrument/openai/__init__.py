@@ -10,7 +10,7 @@ from .._wire import openai_media as media
 from .._wire.answer import Protocol
 from .._wire.exchange import Exchange, begin
 from .._wire.provider import endpoint_of
-from .._wire.stainless import Hooks, body_of
+from .._wire.stainless import Hooks, body_of, path_of
 from . import _azure, _batches, _sockets
 
 __all__ = ["instrument", "uninstrument"]
@@ -35,12 +35,8 @@ ROUTES: dict[str, tuple[str, Protocol]] = {
 }
 
 
-def route_of(options: Any) -> tuple[str, Protocol] | None:
+def route_of(path: str, method: str) -> tuple[str, Protocol] | None:
     """Operation and protocol of a request that we describe; None for all others."""
-    path = str(options.url)
-    if "?" in path:
-        path = path.partition("?")[0]
-    method = options.method
     if path.startswith("/threads"):
         return assistants.route_of(path, method)
     if method in ("post", "POST"):
@@ -50,9 +46,9 @@ def route_of(options: Any) -> tuple[str, Protocol] | None:
     return None
 
 
-def _begin_batch(client: Any, options: Any) -> Exchange | None:
+def _begin_batch(client: Any, options: Any, path: str) -> Exchange | None:
     """What `batches` and `files` do of a batch; None for everything else."""
-    path, read = str(options.url), options.method in ("get", "GET")
+    read = options.method in ("get", "GET")
     if path == "/batches" and not read:
         return begin("create_batch", _batches.BATCHES, endpoint_of(client), body_of(options), streaming=False)
     if read and path.startswith("/batches/"):
@@ -63,9 +59,10 @@ def _begin_batch(client: Any, options: Any) -> Exchange | None:
 
 
 def _begin(client: Any, options: Any, streaming: bool) -> Exchange | None:
-    route = route_of(options)
+    path = path_of(client, options)
+    route = route_of(path, options.method)
     if route is None:
-        return _begin_batch(client, options)
+        return _begin_batch(client, options, path)
     endpoint, body = endpoint_of(client), body_of(options)
     named = _azure.of_client(client, options, body.get("model")) if endpoint.provider in _azure.PROVIDERS else None
     return begin(*route, endpoint, body, streaming=streaming, named=named)

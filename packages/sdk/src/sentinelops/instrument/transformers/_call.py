@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ... import _runtime
-from ..._call import Call, start_call
+from ..._call import Call, gone, start_call
 from ..._guard import swallow
 from . import _describe
 
 _MAX_RESULTS = 64  # of a large batch the first so many texts are kept
-_GONE = (GeneratorExit, KeyboardInterrupt, SystemExit)
 # Tasks with an operation of another name; a task of the form translation_en_to_fr is a translation.
 _OPERATIONS = {
     "any-to-any": "text_completion",
@@ -109,8 +108,8 @@ class LocalCall:
 
     def failed(self, error: BaseException) -> None:
         """End with what the host sees raised."""
-        gone = isinstance(error, _GONE)
-        self._call.end(self._seen, error=None if gone else error, cancelled=gone)
+        left = gone(error)
+        self._call.end(self._seen, error=None if left else error, cancelled=left)
 
     def returned(self, result: Any) -> None:
         """End with what the host gets; texts are looked up now, since the host may change its lists."""
