@@ -84,7 +84,7 @@ def layer(number: int, **options: Any) -> dict[str, Any]:
         # two attempts below it are two calls
         ([[layer(1), call(2, parent=1), call(3, parent=1)]], {1: "2", 2: None, 3: None}),
         # a view of a view of a call
-        ([[layer(1), layer(2, parent=1), call(3, parent=2)]], {1: "2", 2: "3", 3: None}),
+        ([[layer(1), layer(2, parent=1), call(3, parent=2)]], {1: "3", 2: "3", 3: None}),
         ([[call(3, parent=2)], [layer(2, parent=1)], [layer(1)]], {1: "3", 2: "3", 3: None}),
         # alone it is the call; and it stays the one that counts when the other comes after it was stored
         ([[layer(1)], [call(2, parent=1)]], {1: None, 2: "1"}),
@@ -107,3 +107,35 @@ def test_a_frameworks_view_stays_where_the_call_below_knows_no_tokens() -> None:
 
 def test_a_circle_of_parents_ends() -> None:
     assert marked(call(1, parent=2), span(2, parent=3), span(3, parent=1)) == {1: None}
+
+
+THREE = [
+    pytest.param([span(3, parent=2, attributes=POOR), span(2, parent=1, attributes=POOR), span(1, attributes=POOR)],
+                 {1: "3", 2: "3", 3: None}, id="alike"),
+    pytest.param([span(3, parent=2, attributes=POOR), span(2, parent=1, attributes=POOR), call(1)],
+                 {1: None, 2: "1", 3: "1"}, id="the outermost knows most"),
+    pytest.param([span(3, parent=2, attributes=POOR), call(2, parent=1), span(1, attributes=POOR)],
+                 {1: "2", 2: None, 3: "2"}, id="the middle knows most"),
+    pytest.param([call(3, parent=2), call(2, parent=1), call(1, attributes={"layer": True})],
+                 {1: "3", 2: "3", 3: None}, id="below a framework"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize(("spans", "expected"), THREE)
+def test_a_call_seen_three_times_counts_once(
+    spans: list[dict[str, Any]], expected: dict[int, str | None], backwards: bool
+) -> None:
+    assert marked(*(reversed(spans) if backwards else spans)) == expected
+
+
+def test_a_third_view_that_comes_later_is_the_duplicate_of_the_stored_one() -> None:
+    marker = DuplicateMarker()
+    alike = [span(3, parent=2, attributes=POOR), span(2, parent=1, attributes=POOR)]
+    assert marked(*alike, marker=marker) == {2: "3", 3: None}
+    assert marked(span(1, attributes=POOR), marker=marker) == {1: "3"}
+
+
+def test_two_calls_below_one_that_gives_way_stay_two() -> None:
+    spans = [call(2, parent=1), call(3, parent=1), span(1, attributes=POOR)]
+    assert marked(*spans) == {1: "2", 2: None, 3: None}

@@ -58,7 +58,8 @@ class DuplicateMarker:
         for span, request in calls:
             outer, direct = _next_call(span.key, parents, by_key)
             if outer is not None and _same_call(outer, request, direct):
-                _pair(outer, request)
+                _join(outer, request, parents, by_key)
+        _point_to_kept(by_key)
         with self._lock:
             for span in between:
                 self._pass_on(span.key, parents, by_key)
@@ -87,7 +88,7 @@ class DuplicateMarker:
         with self._lock:
             for span, request in calls:
                 if request.duplicate_of is not None:
-                    self._pass_on(span.key, parents, stops)
+                    self._pass_on(span.key, parents, stops, same=True)
                     continue
                 call = _Call(span.key, _models(request), request.layer, True)
                 self._calls[span.key] = call
@@ -96,11 +97,11 @@ class DuplicateMarker:
                 while len(table) > self._memory:
                     table.popitem(last=False)
 
-    def _pass_on(self, key: Key, parents: Mapping[Key, Key], stops: Container[Key]) -> None:
-        """What is below a span that is no call of its own is below its parent too."""
+    def _pass_on(self, key: Key, parents: Mapping[Key, Key], stops: Container[Key], *, same: bool = False) -> None:
+        """What is below a span that is no call of its own is below its parent too; same: as its child."""
         below = self._below.get(key)
         if below is not None:
-            self._note_above(below._replace(direct=False), parents, stops, key)
+            self._note_above(below if same else below._replace(direct=False), parents, stops, key)
 
     def _note_above(
         self, call: _Call, parents: Mapping[Key, Key], stops: Container[Key], start: Key | None = None
@@ -160,6 +161,38 @@ def _same_call(outer: LLMRequest, inner: LLMRequest, direct: bool) -> bool:
     if not direct or (outer.response_id and inner.response_id and outer.response_id != inner.response_id):
         return False
     return _share(_models(outer), _models(inner))
+
+
+def _join(outer: LLMRequest, inner: LLMRequest, parents: Mapping[Key, Key], by_key: Mapping[Key, LLMRequest]) -> None:
+    """Make one of the two and of those that they are the same as: of three in a chain, too, one is kept."""
+    above, below = _kept(outer, by_key), _kept(inner, by_key)
+    if above is below:
+        return
+    if above is not outer and any(by_key.get(key) is outer for key in _upwards(_key(above), parents)):
+        return  # it gave way to another call below it
+    _pair(above, below)
+
+
+def _kept(request: LLMRequest, by_key: Mapping[Key, LLMRequest]) -> LLMRequest:
+    """The one that it is a duplicate of, of those at hand; itself when it is none."""
+    while request.duplicate_of is not None:
+        trace_id, _, span_id = request.duplicate_of.partition("-")
+        other = by_key.get((bytes.fromhex(trace_id), bytes.fromhex(span_id)))
+        if other is None:
+            break
+        request = other
+    return request
+
+
+def _point_to_kept(by_key: Mapping[Key, LLMRequest]) -> None:
+    """A duplicate of a duplicate is one of what that is a duplicate of."""
+    for request in by_key.values():
+        if request.duplicate_of is not None:
+            request.duplicate_of = _kept(request, by_key).request_id
+
+
+def _key(request: LLMRequest) -> Key:
+    return request.trace_id, request.span_id
 
 
 def _pair(outer: LLMRequest, inner: LLMRequest) -> LLMRequest:
