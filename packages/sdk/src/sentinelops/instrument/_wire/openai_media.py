@@ -124,7 +124,7 @@ def _moderation(record: CallRecord, answer: Answer, body: Mapping[str, Any]) -> 
 
 
 def _video(record: CallRecord, answer: Answer, body: Mapping[str, Any]) -> dict[str, Any]:
-    """POST /videos, /videos/edits, /videos/extensions: made later; the provider tells no usage."""
+    """POST /videos, its edits, extensions and remixes: made later; the provider tells no usage."""
     out = _common(record, answer, body)
     seconds = body.get("seconds") or record.request.get("seconds")
     out["gen_ai.request.seconds"] = str(seconds) if isinstance(seconds, str | int) else None

@@ -40,7 +40,8 @@ def route_of(path: str, method: str) -> tuple[str, Protocol] | None:
     if path.startswith("/threads"):
         return assistants.route_of(path, method)
     if method in ("post", "POST"):
-        return ROUTES.get(path)
+        remix = path.startswith("/videos/") and path.endswith("/remix")
+        return ROUTES["/videos"] if remix else ROUTES.get(path)
     if method in ("get", "GET") and path.startswith("/responses/") and "/" not in path[11:]:
         return ("fetch_response", wire.RESPONSES)
     return None
