@@ -34,19 +34,20 @@ _DOUBLES = frozenset(("temperature", "top_p", "frequency_penalty", "presence_pen
 
 def _describe(record: CallRecord, answer: Answer, body: Mapping[str, Any]) -> dict[str, Any]:
     """Chat completions, legacy completions and embeddings."""
-    attributes = _described(record, answer, body)
+    attributes = facts(record, answer, body)
     attributes.update(openai_chat.content(answer.protocol.name, record.request, body))
     return attributes
 
 
 def _describe_responses(record: CallRecord, answer: Answer, body: Mapping[str, Any]) -> dict[str, Any]:
-    attributes = _described(record, answer, body)
+    attributes = facts(record, answer, body)
     fetched = record.operation == "fetch_response"
     attributes.update(openai_responses.content(record.request, body, fetched=fetched))
     return attributes
 
 
-def _described(record: CallRecord, answer: Answer, body: Mapping[str, Any]) -> dict[str, Any]:
+def facts(record: CallRecord, answer: Answer, body: Mapping[str, Any]) -> dict[str, Any]:
+    """All that is said of a call but its content."""
     name = answer.protocol.name
     attributes: dict[str, Any] = {s.OPENAI_API_TYPE: name} if name in ("chat_completions", "responses") else {}
     attributes.update(_request_attributes(record.request, user_known=answer.user_known))

@@ -6,6 +6,7 @@ from typing import Any
 
 from .._wire import openai as wire
 from .._wire import openai_assistants as assistants
+from .._wire import openai_decisions as decisions
 from .._wire import openai_media as media
 from .._wire.answer import Protocol
 from .._wire.exchange import Exchange, begin
@@ -20,6 +21,7 @@ ROUTES: dict[str, tuple[str, Protocol]] = {
     "/chat/completions": ("chat", wire.CHAT),
     "/responses": ("chat", wire.RESPONSES),
     "/responses/compact": ("chat", wire.RESPONSES),
+    "/decisions": ("chat", decisions.DECISIONS),
     "/embeddings": ("embeddings", wire.EMBEDDINGS),
     "/completions": ("text_completion", wire.COMPLETIONS),
     "/images/generations": ("image_generation", media.IMAGES),
