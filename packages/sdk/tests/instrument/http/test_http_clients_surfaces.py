@@ -205,3 +205,12 @@ def test_a_key_that_is_echoed_is_not_kept(fake: Any, watched: Any) -> None:
     httpx.post(fake.url + "/v1/chat/completions", json={"model": "m", "messages": []})
     (span,) = watched.spans()
     assert "WXYZ" not in json.dumps(span)
+
+
+@pytest.mark.parametrize(("total", "output"), [(25, 22), (5, 2)], ids=["beside the output", "within"])
+def test_the_total_tells_where_the_reasoning_is_counted(total: int, output: int, fake: Any, attributes: Any) -> None:
+    usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": total}  # as xAI counts, and as OpenAI does
+    fake.says(PATH, {**WHOLE, "usage": {**usage, "completion_tokens_details": {"reasoning_tokens": 20}}})
+    httpx.post(fake.url + PATH, json=BODY)
+    found = attributes()
+    assert (found["gen_ai.usage.output_tokens"], found["gen_ai.usage.reasoning.output_tokens"]) == (output, 20)

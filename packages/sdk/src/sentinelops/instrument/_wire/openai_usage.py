@@ -67,7 +67,17 @@ def usage_attributes(body: Mapping[str, Any]) -> dict[str, Any]:
     for name, attribute in _TOP_LATE:
         if name in usage:
             _count(out, attribute, usage[name])
+    if _reasoned_beside(out, usage.get("total_tokens")):
+        out[s.USAGE_OUTPUT_TOKENS] += out[s.USAGE_REASONING_TOKENS]
     return {key: count for key, count in out.items() if count or key in _ZERO_TELLS}
+
+
+def _reasoned_beside(counts: Mapping[str, Any], total: Any) -> bool:
+    """Whether the output leaves the reasoning out, as xAI's does in chats: only the total holds both."""
+    read, written, reasoned = (
+        counts.get(name) for name in (s.USAGE_INPUT_TOKENS, s.USAGE_OUTPUT_TOKENS, s.USAGE_REASONING_TOKENS)
+    )
+    return bool(reasoned) and read is not None and written is not None and total == read + written + reasoned
 
 
 def _detailed(out: dict[str, Any], details: Mapping[str, Any], known: Mapping[str, str]) -> None:
