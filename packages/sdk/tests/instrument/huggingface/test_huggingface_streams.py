@@ -97,13 +97,14 @@ def test_a_failure_inside_a_stream(asynchronous: bool, hub: FakeHub, spans: Span
             async for _ in await client.text_generation("Hi", stream=True):
                 pass
 
-    with pytest.raises(huggingface_hub.errors.GenerationError, match="Out of memory"):
+    with pytest.raises(huggingface_hub.errors.GenerationError, match="Out of memory") as kept:
         if asynchronous:
             asyncio.run(ask())
         else:
             client = _client(hub, "failing")
             list(client.text_generation("Hi", stream=True))
-    (span,) = spans(1)
+    (span,) = spans(1)  # although the exception, and with it the iterator, is still held
+    assert kept.tb is not None
     assert span["error"]
     assert span["message"] == "Out of memory"
     assert span["attributes"]["sentinelops.error.code"] == "generation"

@@ -1,7 +1,8 @@
 """A stream as the Inference client reads it, line by line: seen passing by, ended exactly once.
 
-The client leaves a stream at its `[DONE]` without reading on, and keeps the connection until it is closed itself; so
-the end is that line, and letting go of the iterator, not the end of the connection.
+The client leaves a stream at its `[DONE]`, or raises at a line that holds an error, without reading on, and keeps the
+connection until it is closed itself; so the end is that line, and letting go of the iterator, not the end of the
+connection. Who keeps the exception keeps the iterator, so an error does not wait for that.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 from ..._guard import swallow
 from .._wire import watch
+from .._wire.streams import loads_or_none
 from ._exchange import HubExchange
 
 
@@ -29,7 +31,7 @@ class _Reading:
             data = line.encode() if isinstance(line, str) else line
             if data[:5] == b"data:":
                 self._passage.take(data + b"\n\n")  # to the client every such line is an event
-                if data[5:].strip() == b"[DONE]":
+                if data[5:].strip() == b"[DONE]" or (b'"error"' in data and _fails(data[5:])):
                     self._ended()
         except Exception as error:
             swallow("huggingface.line", error)
@@ -43,6 +45,12 @@ class _Reading:
         exchange = getattr(self, "_exchange", None)
         if exchange is not None and not exchange.ended:
             watch.forget(exchange)
+
+
+def _fails(data: bytes) -> bool:
+    """Whether the client raises at this line."""
+    value = loads_or_none(data)
+    return isinstance(value, dict) and value.get("error") is not None
 
 
 class Lines(_Reading):
