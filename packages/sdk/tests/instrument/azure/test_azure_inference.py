@@ -67,6 +67,15 @@ def test_plain(provider: FakeOpenAI) -> None:
     assert "Hello there" in str(ours["gen_ai.output.messages"])
 
 
+def test_a_stream_that_was_read_and_is_still_held(provider: FakeOpenAI) -> None:
+    with capture() as captured, chat(provider) as client:
+        stream: Any = client.complete(messages=HELLO, model="plain", stream=True)
+        assert list(stream)
+        (span,) = captured.spans
+    assert facts(span) == USAGE
+    assert stream is not None
+
+
 @pytest.mark.parametrize("end", ["read", "close", "forget"])
 def test_stream(end: str, provider: FakeOpenAI) -> None:
     with capture() as captured, chat(provider) as client:

@@ -83,16 +83,20 @@ class AzureExchange(Exchange):
         )
 
 
-class _Reading:
-    """In place of a stream's bytes: the same bytes, noted as they pass."""
+_DONE = b"\ndata: [DONE]"
 
-    __slots__ = ("_chunks", "_exchange", "_passage", "_response")
+
+class _Reading:
+    """In place of a stream's bytes: the same bytes, noted as they pass. The client reads nothing after `[DONE]`."""
+
+    __slots__ = ("_chunks", "_end", "_exchange", "_passage", "_response")
 
     def __init__(self, exchange: AzureExchange, passage: Passage, chunks: Any, response: Any) -> None:
         self._exchange = exchange
         self._passage = passage
         self._chunks = chunks
         self._response = response
+        self._end = b""
 
     def __iter__(self) -> Any:
         return self
@@ -116,6 +120,12 @@ class _Reading:
 
     def _noted(self, chunk: Any) -> Any:
         self._passage.take(chunk)
+        try:
+            self._end = (self._end + chunk)[-64:]
+            if _DONE in self._end:
+                self._over(StopIteration())
+        except Exception as error:
+            swallow("azure.noted", error)
         return chunk
 
     def _over(self, error: BaseException) -> None:
