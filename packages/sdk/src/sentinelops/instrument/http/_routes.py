@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .._wire import anthropic, cohere, gemini, llama_cpp, mistral, ollama, openai, tgi
+from .._wire import anthropic, cohere, gemini, gemini_interactions, llama_cpp, mistral, ollama, openai, tgi
 from .._wire.answer import Protocol
 
 Body = Mapping[str, Any]
@@ -61,6 +61,7 @@ _KNOWN: list[_Known] = [
     _Known(_ends("/completions"), ("prompt",), "text_completion", openai.COMPLETIONS),
     _Known(_ends(_GOOGLE + ":(?:generateContent|streamGenerateContent)"), ("contents",), "generate_content",
            gemini.GENERATE),
+    _Known(_ends("/interactions"), ("input",), "chat", gemini_interactions.INTERACTIONS),
     _Known(_ends(_GOOGLE + ":(?:embedContent|batchEmbedContents)"), ("content", "requests"), "embeddings",
            gemini.EMBED),
     _Known(_ends(_GOOGLE + ":predict"), ("instances",), "embeddings", gemini.EMBED),
