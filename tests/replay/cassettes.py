@@ -110,7 +110,19 @@ def _exchange(source: str, item: dict[str, Any]) -> Exchange | None:
     except (OSError, zlib.error, ValueError):
         return None
     sent = _body(request) or b""
-    return Exchange(source, request.get("method", "GET"), request["uri"], sent, int(code), headers, body)
+    url = _address(source, sent) if request["uri"] == "**REDACTED**" else request["uri"]
+    return Exchange(source, str(request.get("method", "GET")).upper(), url, sent, int(code), headers, body)
+
+
+def _address(source: str, sent: bytes) -> str:
+    """LangChain's recorder hides the address: whose it is says the package, which one it is the body."""
+    asked = parsed(sent)
+    if source.startswith("langchain_anthropic"):
+        return "https://api.anthropic.com/v1/messages" if "messages" in asked else ""
+    for name, path in (("messages", "chat/completions"), ("encoding_format", "embeddings"), ("input", "responses")):
+        if name in asked and source.startswith("langchain_openai"):
+            return f"https://api.openai.com/v1/{path}"
+    return ""
 
 
 def _headers(given: Any) -> dict[str, str]:

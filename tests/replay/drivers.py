@@ -15,7 +15,7 @@ from cassettes import Exchange
 from transports import RawAnswer, async_client, client
 
 Driver = Callable[[Exchange], None]
-MODES = ("plain", "raw", "streaming", "async", "async raw")
+MODES = ("plain", "raw", "streaming", "helper", "async", "async raw", "async helper")
 
 
 def mode_of(exchange: Exchange) -> str:
@@ -29,6 +29,18 @@ def _arguments(method: Any, body: dict[str, Any]) -> dict[str, Any]:
     known = {name: value for name, value in body.items() if name in names}
     extra = {name: value for name, value in body.items() if name not in names}
     return {**known, "extra_body": extra} if extra else known
+
+
+def _helped(resource: Any, body: dict[str, Any]) -> tuple[Any, dict[str, Any]] | None:
+    """The client's own `stream()` or `parse()` and its arguments; None where it has none or is choosy about the request."""
+    method = getattr(resource, "stream" if body.get("stream") else "parse", None)
+    if (
+        method is None
+        or "output_format" in body
+        or not body.keys().isdisjoint(("tools", "functions", "response_format"))
+    ):
+        return None
+    return method, _arguments(method, {name: value for name, value in body.items() if name != "stream"})
 
 
 def _drain(result: Any) -> None:
@@ -45,7 +57,15 @@ async def _adrain(result: Any) -> None:
 
 def _ask(resource: Any, exchange: Exchange, mode: str) -> None:
     body = exchange.request_json
-    if mode == "raw":
+    helped = _helped(resource, body) if mode == "helper" else None
+    if helped is not None:
+        method, arguments = helped
+        if body.get("stream"):
+            with method(**arguments) as events:
+                _drain(events)
+        else:
+            method(**arguments)
+    elif mode == "raw":
         _drain(resource.with_raw_response.create(**_arguments(resource.create, body)).parse())
     elif mode == "streaming":
         with resource.with_streaming_response.create(**_arguments(resource.create, body)) as response:
@@ -56,7 +76,15 @@ def _ask(resource: Any, exchange: Exchange, mode: str) -> None:
 
 async def _aask(resource: Any, exchange: Exchange, mode: str) -> None:
     body = exchange.request_json
-    if mode == "async raw":
+    helped = _helped(resource, body) if mode == "async helper" else None
+    if helped is not None:
+        method, arguments = helped
+        if body.get("stream"):
+            async with method(**arguments) as events:
+                await _adrain(events)
+        else:
+            await method(**arguments)
+    elif mode == "async raw":
         answer = (await resource.with_raw_response.create(**_arguments(resource.create, body))).parse()
         await _adrain(await answer if inspect.isawaitable(answer) else answer)
     else:
@@ -159,9 +187,7 @@ def bedrock_driver(exchange: Exchange) -> Driver | None:
         )  # fmt: skip
         talking.meta.events.register_first(
             "before-send.bedrock-runtime",
-            lambda request, **_: AWSResponse(
-                request.url, exchange.status, dict(exchange.headers), RawAnswer(exchange.body)
-            ),
+            lambda request, **_: AWSResponse(request.url, exchange.status, dict(exchange.headers), RawAnswer(exchange)),
         )
         body = exchange.request_json
         if kind == "converse":
@@ -196,32 +222,48 @@ UNCONFIGURED = frozenset(
 )
 
 
+# whom the Inference client asks itself, besides Hugging Face's own router and endpoints
+_HUB_PROVIDERS = frozenset(("api.groq.com", "api.together.xyz", "api.cerebras.ai"))
+
+
 def huggingface_driver(exchange: Exchange) -> Driver | None:
-    """Chats behind Hugging Face's router, at the recorded address."""
-    if not (exchange.host.endswith(".huggingface.co") and exchange.path.endswith("/chat/completions")):
+    """Chats, and texts in the format of TGI, at the recorded address."""
+    ours = exchange.host.endswith((".huggingface.co", ".huggingface.cloud")) or exchange.host in _HUB_PROVIDERS
+    body = exchange.request_json
+    if not ours or not (exchange.path.endswith("/chat/completions") or "inputs" in body):
         return None
-    base = exchange.url.split("?")[0].removesuffix("/chat/completions")
 
     def drive(exchange: Exchange) -> None:
         import httpx2
         import huggingface_hub as hub
 
-        body = {"messages": [{"role": "user", "content": "Hi"}], "model": None, **exchange.request_json}
-        body["stream"] = exchange.streamed
-        names = set(inspect.signature(hub.InferenceClient.chat_completion).parameters)
-        known = {name: value for name, value in body.items() if name in names}
+        if "inputs" in body:
+            options = {"model": exchange.url, "token": "hf_k"}
+            given = {"prompt": body["inputs"], "details": "details" in body["parameters"], "stream": exchange.streamed}
+            ask = hub.InferenceClient.text_generation
+        else:
+            options = {"base_url": exchange.url.split("?")[0].removesuffix("/chat/completions"), "api_key": "hf_k"}
+            given = {
+                "messages": [{"role": "user", "content": "Hi"}],
+                "model": None,
+                **body,
+                "stream": exchange.streamed,
+            }
+            ask = hub.InferenceClient.chat_completion
+        names = set(inspect.signature(ask).parameters)
+        known = {name: value for name, value in given.items() if name in names}
         if mode_of(exchange).startswith("async"):
             hub.set_async_client_factory(lambda: async_client(httpx2, exchange))
 
-            async def ask() -> None:
-                async with hub.AsyncInferenceClient(base_url=base, api_key="hf_k") as talking:
-                    await _adrain(await talking.chat_completion(**known))
+            async def talk() -> None:
+                async with hub.AsyncInferenceClient(**options) as talking:
+                    await _adrain(await getattr(talking, ask.__name__)(**known))
 
-            asyncio.run(ask())
+            asyncio.run(talk())
         else:
             hub.set_client_factory(lambda: client(httpx2, exchange))
-            with hub.InferenceClient(base_url=base, api_key="hf_k") as talking:
-                _drain(talking.chat_completion(**known))
+            with hub.InferenceClient(**options) as talking:
+                _drain(getattr(talking, ask.__name__)(**known))
 
     return drive
 
@@ -264,14 +306,16 @@ TRUTHS: tuple[tuple[re.Pattern[str], Callable[[Exchange], oracle.Truth]], ...] =
     (re.compile(r"/(chat/completions|completions|embeddings)$"), oracle.openai_chat),
     (re.compile(r"/v1/messages$"), oracle.anthropic_messages),
     (re.compile(r":(generateContent|streamGenerateContent)$"), oracle.gemini),
+    (re.compile(r"/interactions$"), oracle.interactions),
     (re.compile(r"/converse(-stream)?$"), oracle.converse),
     (re.compile(r"/invoke(-with-response-stream)?$"), oracle.invoke),
+    (re.compile(r"\.endpoints\.huggingface\.cloud/$"), oracle.tgi),
 )
 
 
 def truth_of(exchange: Exchange) -> oracle.Truth | None:
     """What the span must say; None: nothing here reads this format."""
     for pattern, read in TRUTHS:
-        if pattern.search(exchange.path):
+        if pattern.search(exchange.host + exchange.path):
             return read(exchange)
     return None

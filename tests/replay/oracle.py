@@ -89,8 +89,23 @@ def openai_responses(exchange: Exchange) -> Truth:
     return Truth(
         body.get("model"), body.get("id"), usage.get("input_tokens"), usage.get("output_tokens"),
         (usage.get("input_tokens_details") or {}).get("cached_tokens"), None,
-        (usage.get("output_tokens_details") or {}).get("reasoning_tokens"), None, exchange.status,
+        (usage.get("output_tokens_details") or {}).get("reasoning_tokens"), _ended(body), exchange.status,
     )  # fmt: skip
+
+
+# what the host is asked to do before the model goes on
+_ASKS = ("function_call", "custom_tool_call", "computer_call", "local_shell_call", "shell_call", "apply_patch_call")
+
+
+def _ended(response: dict[str, Any]) -> tuple[str, ...] | None:
+    """The Responses API has a status and no finish reason: in the words of chat completions."""
+    if response.get("status") == "incomplete":
+        reason = (response.get("incomplete_details") or {}).get("reason")
+        return ("length" if reason == "max_output_tokens" else reason,)
+    if response.get("status") != "completed":
+        return None
+    kinds = [item.get("type") for item in response.get("output") or ()]
+    return ("tool_calls" if any(kind in (*_ASKS, "mcp_approval_request") for kind in kinds) else "stop",)
 
 
 def anthropic_usage(objects: list[dict[str, Any]]) -> dict[str, Any]:
@@ -150,6 +165,36 @@ def gemini(exchange: Exchange) -> Truth:
     )  # fmt: skip
 
 
+def interactions(exchange: Exchange) -> Truth:
+    """POST .../interactions: the last event has the whole usage; thoughts and what tools brought stand beside."""
+    body = parsed(exchange.body)
+    if exchange.streamed:
+        body = [item["interaction"] for item in events(exchange.body) if "interaction" in item][-1]
+    usage = body.get("usage") or {}
+    given, brought, made, thought = (usage.get(f"total_{name}_tokens") for name in _INTERACTED)
+    finish = {"completed": "stop", "requires_action": "tool_calls"}.get(str(body.get("status")))
+    return Truth(
+        body.get("model"), body.get("id"), None if given is None else given + (brought or 0),
+        None if made is None else made + (thought or 0), usage.get("total_cached_tokens"), None, thought,
+        (finish,) if finish else None, exchange.status,
+    )  # fmt: skip
+
+
+_INTERACTED = ("input", "tool_use", "output", "thought")
+
+
+def tgi(exchange: Exchange) -> Truth:
+    """POST to an endpoint of Text Generation Inference, not streamed: details where they were asked for, and headers."""
+    body = json.loads(exchange.body)
+    details = (body[0] if isinstance(body, list) else body).get("details") or {}
+    counted = {name: _whole(exchange.headers.get(f"x-{name}-tokens")) for name in ("prompt", "generated")}
+    reason = details.get("finish_reason")
+    return Truth(
+        None, None, counted["prompt"], details.get("generated_tokens", counted["generated"]),
+        finish=(reason,) if reason else None, status=exchange.status,
+    )  # fmt: skip
+
+
 def _gemini_objects(exchange: Exchange) -> list[dict[str, Any]]:
     if exchange.streamed:
         return list(events(exchange.body))
@@ -193,7 +238,8 @@ def invoke(exchange: Exchange) -> Truth:
     given, made = known[-1] if known else (None, None)
     given = metrics.get("inputTokenCount", given if given is not None else _whole(header["input"]))
     made = metrics.get("outputTokenCount", made if made is not None else _whole(header["output"]))
-    return Truth(None, None, given, made, status=exchange.status)
+    reasons = [reason for item in objects for reason in _own_reasons(item)]
+    return Truth(None, None, given, made, finish=tuple(reasons) or None, status=exchange.status)
 
 
 _METRICS = "amazon-bedrock-invocationMetrics"
@@ -225,3 +271,20 @@ def _own_counts(item: dict[str, Any]) -> tuple[int | None, int | None]:
     return usage.get("inputTokens", usage.get("prompt_tokens")), usage.get(
         "outputTokens", usage.get("completion_tokens")
     )
+
+
+_REASONS = ("stop_reason", "stopReason", "completionReason", "finish_reason", "finishReason")
+
+
+def _own_reasons(item: Any) -> Iterator[str]:
+    """Every family's word for it, at the top or in a list of answers (AI21: an object)."""
+    for name in _REASONS:
+        value = item.get(name)
+        if value:
+            yield value["reason"] if isinstance(value, dict) else value
+            return
+    if isinstance(item.get("messageStop"), dict):
+        yield from _own_reasons(item["messageStop"])
+    for name in ("results", "outputs", "generations", "choices", "completions"):
+        for one in item.get(name) or ():
+            yield from _own_reasons(one)

@@ -9,6 +9,9 @@ from typing import Any
 
 from cassettes import Exchange
 
+# the sources of what was asked since the list was last emptied: a client that refuses its arguments asks nothing
+asked: list[str] = []
+
 
 def pieces(body: bytes) -> Iterator[bytes]:
     """Cut where it hurts: the sizes come from the bytes themselves, so that a run repeats."""
@@ -41,10 +44,12 @@ def _transport(hx: Any, exchange: Exchange) -> Any:
     class Recorded(hx.BaseTransport, hx.AsyncBaseTransport):  # type: ignore[misc, name-defined]
         def handle_request(self, request: Any) -> Any:
             request.read()
+            asked.append(exchange.source)
             return hx.Response(exchange.status, headers=exchange.headers, stream=Stream())
 
         async def handle_async_request(self, request: Any) -> Any:
             await request.aread()
+            asked.append(exchange.source)
             return hx.Response(exchange.status, headers=exchange.headers, stream=Stream())
 
     return Recorded()
@@ -53,8 +58,9 @@ def _transport(hx: Any, exchange: Exchange) -> Any:
 class RawAnswer:
     """What urllib3 gives botocore."""
 
-    def __init__(self, body: bytes) -> None:
-        self._file = io.BytesIO(body)
+    def __init__(self, exchange: Exchange) -> None:
+        asked.append(exchange.source)
+        self._file = io.BytesIO(exchange.body)
 
     def stream(self, amount: int = 0, **_: Any) -> Iterator[bytes]:
         yield from pieces(self._file.read())
