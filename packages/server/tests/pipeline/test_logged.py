@@ -89,6 +89,26 @@ def test_what_the_span_says_itself_stays(database: Database) -> None:
     assert shown(database) == [(1, "The span's own", "Done")]
 
 
+def test_pictures_in_an_event_give_way_to_what_is_kept_of_them(database: Database) -> None:
+    picture = "data:image/png;base64," + "iVBORw0KGgo" * 20
+    asked = [{"role": "user", "parts": [{"type": "blob", "mime_type": "image/png", "content": "QUJD" * 40}]}]
+    pipeline(database).process(
+        [
+            event("gen_ai.user.message", {"content": [{"type": "image_url", "image_url": {"url": picture}}]}),
+            event("gen_ai.client.inference.operation.details", gen_ai__input__messages=json.dumps(asked)),
+            event("app.started", {"content": picture}),
+        ]
+    )
+    rows = database.fetch("SELECT event_name, body, attributes FROM log_records ORDER BY event_name")
+    kept = {row["event_name"]: json.dumps([row["body"], row["attributes"]]) for row in rows}
+    assert picture in kept.pop("app.started")
+    assert len(kept) == 2
+    for text in kept.values():
+        assert "sha256" in text
+        assert "iVBORw0KGgo" not in text
+        assert "QUJDQUJD" not in text
+
+
 def test_what_waits_is_bounded(database: Database) -> None:
     line = pipeline(database)
     line._logged = LoggedPreviews(memory=1)

@@ -116,6 +116,10 @@ def _message(item: Any, role: str) -> dict[str, Any]:
     if not isinstance(item, dict):
         return {"role": role, "parts": [_text(item)]}
     parts = item.get("parts")
+    inner = item.get("message")
+    if isinstance(inner, dict) and "role" not in item and "content" not in item:  # a choice of OpenAI's answer
+        reason = item.get("finish_reason")
+        return _message({**inner, "finish_reason": reason} if reason else inner, role)
     if isinstance(parts, list):
         message = {**item, "role": str(item.get("role") or role)}
         message["parts"] = [part if _is_canonical(part) else _part(part) for part in parts]
@@ -198,9 +202,26 @@ def _part(part: Any) -> dict[str, Any]:
     reader = _PART_READERS.get(kind) if isinstance(kind, str) else None
     if reader is not None:
         return reader(part)
-    if kind is None and isinstance(part.get("text"), str):
-        return _text(part["text"])
+    if kind is None and (read := _bedrock_part(part)) is not None:
+        return read
     return {"type": str(kind or "unknown"), **{key: value for key, value in part.items() if key != "type"}}
+
+
+def _bedrock_part(part: dict[str, Any]) -> dict[str, Any] | None:
+    """A part that is told by its one key, as in Bedrock's Converse."""
+    if isinstance(part.get("text"), str):
+        return _text(part["text"])
+    call, result = part.get("toolUse"), part.get("toolResult")
+    if isinstance(call, dict):
+        return {
+            "type": "tool_call",
+            "id": call.get("toolUseId"),
+            "name": call.get("name"),
+            "arguments": call.get("input"),
+        }
+    if isinstance(result, dict):
+        return {"type": "tool_call_response", "id": result.get("toolUseId"), "response": result.get("content")}
+    return None
 
 
 def _text_part(part: dict[str, Any]) -> dict[str, Any]:
@@ -250,8 +271,10 @@ _PART_READERS = {
 def event_content(name: str, body: Any, attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Content of one GenAI event, span event or log record; empty when the event holds none.
 
-    Bodies of the 1.28-1.36 events may stand in `body` (log records) or in `attributes` (span events).
+    Bodies of the 1.28-1.36 events may stand in `body` (log records), there also as JSON text, or in `attributes` (span
+    events).
     """
+    body = parse_json(body)
     if name in MESSAGE_EVENTS:
         return _message_event(name, body if isinstance(body, Mapping) and body else attributes)
     if name in ("gen_ai.content.prompt", "gen_ai.content.completion"):
@@ -291,8 +314,8 @@ def instructions(value: Any) -> list[dict[str, Any]]:
 def _message_event(name: str, body: Mapping[str, Any]) -> dict[str, Any]:
     fields = dict(body)
     if name == "gen_ai.choice":
-        message = parse_json(fields.get("message"))
-        message = dict(message) if isinstance(message, Mapping) else fields
+        message = parse_json(fields.get("message", fields))
+        message = dict(message) if isinstance(message, Mapping) else {"content": message}  # its content alone
         if (reason := fields.get("finish_reason")) is not None:
             message = {**message, "finish_reason": reason}
     else:

@@ -10,10 +10,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from ..analysis.messages import event_content, preview
+from ..analysis.messages import CONTENT_ATTRIBUTES, event_content, parse_json, preview
 from ..model import LLMRequest, LoggedPreview, LogRecord
+from .dialects.blobs import without_blobs
 
-__all__ = ["LoggedPreviews", "preview_of"]
+__all__ = ["LoggedPreviews", "preview_of", "without_logged_blobs"]
 
 Key = tuple[bytes, bytes]
 
@@ -33,6 +34,17 @@ def preview_of(record: LogRecord) -> LoggedPreview | None:
     if prompt is None and completion is None:
         return None
     return LoggedPreview(record.trace_id, record.span_id, record.timestamp_ns, prompt, completion)
+
+
+def without_logged_blobs(record: LogRecord) -> None:
+    """Images, sounds and files in a GenAI event give way to what is kept of them, as in spans; other records stay."""
+    if not (record.event_name or "").startswith("gen_ai."):
+        return
+    record.body = without_blobs({"body": parse_json(record.body)})["body"]
+    attributes = {
+        name: parse_json(value) if name in CONTENT_ATTRIBUTES else value for name, value in record.attributes.items()
+    }
+    record.attributes = without_blobs(attributes)
 
 
 class LoggedPreviews:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from ..analysis.messages import MESSAGE_EVENTS
 from ..model import LogRecord
 from .decoded import Decoded, Limits
 from .otlp_values import application_of, attributes_of, clean, environment_of, value_of
@@ -16,6 +17,7 @@ MAX_NS = 2**63 - 1
 
 def walk(message: Any, decoded: Decoded, limits: Limits) -> None:
     """Put every valid log record into `decoded.log_records`, and refuse the others by name."""
+    conversations = _Conversations()
     for resource_logs in message.resource_logs:
         resource = attributes_of(resource_logs.resource.attributes)
         application, environment = application_of(resource), environment_of(resource)
@@ -36,7 +38,32 @@ def walk(message: Any, decoded: Decoded, limits: Limits) -> None:
                     log = _record(record, timestamp)
                     log.record_id = _digest(record, resource_bytes)
                     log.application, log.environment, log.scope_name = application, environment, scope
+                    conversations.order(log)
                     decoded.log_records.append(log)
+
+
+class _Conversations:
+    """Messages of one call that their writer gave one and the same time, as JavaScript's does: told apart, in order."""
+
+    def __init__(self) -> None:
+        self._last: dict[bytes, tuple[int, int]] = {}  # span -> the time that was written last, and the one that it got
+        self._seen: set[bytes] = set()
+
+    def order(self, log: LogRecord) -> None:
+        """Move a message behind the one before it by a microsecond; one that repeats another gets an id of its own."""
+        if log.span_id is None or log.event_name not in MESSAGE_EVENTS:
+            return
+        written, got = self._last.get(log.span_id, (0, 0))
+        if log.timestamp_ns == written:
+            log.timestamp_ns = got + 1000
+            if log.record_id in self._seen:
+                log.record_id = hashlib.blake2b(
+                    log.record_id, digest_size=16, salt=(got - written).to_bytes(8, "big")
+                ).digest()
+        else:
+            written = log.timestamp_ns
+        self._last[log.span_id] = (written, log.timestamp_ns)
+        self._seen.add(log.record_id)
 
 
 def _digest(record: Any, resource: bytes) -> bytes:

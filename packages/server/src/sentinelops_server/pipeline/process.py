@@ -11,7 +11,7 @@ from ..errors import Malformed, Permanent, SentinelOpsError, Temporary
 from ..model import LLMRequest, LoggedPreview, LogRecord, OtlpBatch, Outcome, Score, Span, WriteBatch, WriteResult
 from .decoded import Bounds, Decoded, OtlpConfig, Refused
 from .duplicates import DuplicateMarker
-from .logged import LoggedPreviews, preview_of
+from .logged import LoggedPreviews, preview_of, without_logged_blobs
 from .meter import Meter
 from .normalise import add_previews, normalise
 from .otlp import decode
@@ -132,6 +132,7 @@ class Pipeline:
     def _log(self, record: LogRecord) -> Item:
         # the score first: the ids in it are not redacted, as those of spans are not
         score = score_of_event(record) if record.event_name == EVALUATION else None
+        without_logged_blobs(record)
         if not self._redactor.redact_log(record):
             self._meter.problem("redaction_failed")
         if record.event_name == EVALUATION and score is None:
