@@ -71,6 +71,20 @@ def test_values_of_every_kind() -> None:
     assert decoded.spans[0].attributes == {**attributes, "y": base64.b64encode(b"\x00\xff").decode()}
 
 
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b'{"city": "M\xc3\xbcnchen"}', '{"city": "München"}'),
+        (b"two\nlines", "two\nlines"),
+        (b"", ""),
+        (b"\x01\x02", "AQI="),
+        (b"\xff\xfe", "//4="),
+    ],
+)
+def test_bytes_that_are_text_are_text(data: bytes, expected: str) -> None:
+    assert decode(batch([span(attributes={"y": data})])).spans[0].attributes == {"y": expected}
+
+
 def test_what_json_and_postgresql_cannot_hold_is_replaced() -> None:
     odd = {"nul\x00key": "a\x00b", "nan": float("nan"), "inf": float("-inf"), "deep": ["\x00"]}
     decoded = decode(batch([span(attributes=odd, name="n\x00")]))
@@ -179,6 +193,24 @@ def test_log_records() -> None:
     again = decode(OtlpBatch("log_records", otlp_json(logs()), "json", NOW_NS + 1)).log_records[0]
     assert again.record_id == record.record_id
     assert len(record.record_id) == 16
+
+
+def test_messages_of_one_call_with_one_time_keep_their_order() -> None:
+    """As JavaScript's instrumentation of OpenAI writes them; each counts, also one that is said twice."""
+    request = ExportLogsServiceRequest()
+    scope = request.resource_logs.add().scope_logs.add()
+    for number, text in ((1, "yes"), (1, "sure?"), (2, "other"), (1, "yes"), (1, "yes")):
+        record = scope.log_records.add(
+            time_unix_nano=NOW_NS, event_name="gen_ai.user.message", span_id=bytes([number] * 8)
+        )
+        record.body.string_value = text
+    scope.log_records.add(time_unix_nano=NOW_NS, event_name="app.started", span_id=b"\x01" * 8)
+    body = request.SerializeToString()
+    read = decode(OtlpBatch("log_records", body, "protobuf", NOW_NS)).log_records
+    assert [record.timestamp_ns - NOW_NS for record in read] == [0, 1000, 0, 2000, 3000, 0]
+    assert len({record.record_id for record in read}) == 6
+    again = decode(OtlpBatch("log_records", body, "protobuf", NOW_NS + 1)).log_records
+    assert [record.record_id for record in again] == [record.record_id for record in read]
 
 
 def test_metric_points_and_what_an_sdk_says_of_itself() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
 __all__ = ["application_of", "attributes_of", "clean", "environment_of", "value_of"]
 
 UNKNOWN = "unknown"
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 MAX_LABEL = 255  # VARCHAR(255) of the specification
 
 
@@ -26,7 +28,7 @@ def clean(text: str) -> str:
 
 
 def value_of(value: Any) -> Any:
-    """Turn an AnyValue into str, int, float, bool, list, dict or None; bytes become base64 text."""
+    """Turn an AnyValue into str, int, float, bool, list, dict or None; bytes are text, or become base64 text."""
     kind = value.WhichOneof("value")
     if kind == "string_value":
         text: str = value.string_value
@@ -40,8 +42,17 @@ def value_of(value: Any) -> Any:
     if kind == "kvlist_value":
         return attributes_of(value.kvlist_value.values)
     if kind == "bytes_value":
-        return base64.b64encode(value.bytes_value).decode()
+        return _text_of(value.bytes_value)
     return None
+
+
+def _text_of(data: bytes) -> str:
+    """Bytes that are text, as some writers send their JSON, are that text: base64 would hide it from redaction too."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(data).decode()
+    return base64.b64encode(data).decode() if _CONTROL.search(text) else text
 
 
 def _finite(number: float) -> float | str:

@@ -107,3 +107,9 @@ def test_a_span_without_a_kind_is_read_by_its_operation() -> None:
     seen = see(DIALECT, span)
     assert seen.span.type == "agent"
     assert CONCEPTS["output messages"](seen) == [("assistant", "sunny in Paris")]
+
+
+def test_bodies_that_version_0_4_sends_as_bytes_are_text() -> None:
+    seen = see(DIALECT, recorded("langsmith", "v04_chat")[0])
+    assert (CONCEPTS["input messages"](seen), CONCEPTS["output messages"](seen)) == (QUESTION, ANSWER)
+    assert seen.of_request("reasoning_tokens") == 12
