@@ -146,6 +146,10 @@ def test_off_peak_hours_are_not_mixed_up_within_a_day() -> None:
             },
             "embedding",
         ),
+        # LiteLLM's routes
+        ({"provider": "openai", "model": "openai/gpt-4o"}, "gpt-4o"),
+        ({"provider": "gcp.gemini", "model": "gemini/gemini-2.5-flash"}, "gemini-2.5-flash"),
+        ({"provider": "aws.bedrock", "model": "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0"}, "sonnet-4-5"),
     ],
 )
 def test_names_that_writers_use_are_found(fields: dict[str, Any], model: str) -> None:
@@ -246,6 +250,9 @@ def test_sound_and_pictures_by_their_own_units(fields: dict[str, Any], cost: str
     ("model", "provider"),
     [
         ("gpt-4o", "openai"), ("o3", "openai"), ("o3-mini", "openai"), ("claude-sonnet-4-5", "anthropic"),
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "aws.bedrock"), ("amazon.nova-pro-v1:0", "aws.bedrock"),
+        ("meta.llama3-70b-instruct-v1:0", "aws.bedrock"), ("meta.llama-3.3-70b-instruct", "unknown"),
+        ("arn:aws:bedrock:us-east-1:1:inference-profile/us.amazon.nova-lite-v1:0", "aws.bedrock"),
         ("gemini-2.5-pro", "gcp.gemini"), ("gpt-oss-120b", "unknown"), ("o3x", "unknown"), ("my-model", "unknown"),
     ],
 )  # fmt: skip

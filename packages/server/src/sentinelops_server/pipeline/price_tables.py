@@ -11,6 +11,7 @@ from typing import Any
 
 from ..analysis.cost import plain
 from ..model import LLMRequest
+from .providers import provider_of
 
 __all__ = ["FILE_ID", "Bundled", "Line", "Override", "Rates", "overrides_of"]
 
@@ -161,7 +162,7 @@ class Bundled:
         asked = request.model
         if provider_id.startswith("huggingface_"):
             asked = asked.partition(":")[0]  # prices know the model without who serves it
-        for model in (request.response_model, asked):
+        for model in (request.response_model, asked, _without_route(asked, request.provider)):
             if model and model != "unknown":
                 try:
                     provider, info = self._snapshot.find_provider_model(model, None, provider_id, None)
@@ -183,6 +184,12 @@ class Bundled:
                 line = Line(unit.usage_key, value.base, unit.per, tiers)
             priced.append((unit.dimensions, line))
         return _nested(priced)
+
+
+def _without_route(model: str, provider: str) -> str | None:
+    """The model's own name in LiteLLM's way to write it, `openai/gpt-4o`, when the route is the provider itself."""
+    route, slash, name = model.partition("/")
+    return name if slash and provider_of(route, None) == provider else None
 
 
 def _nested(priced: Sequence[tuple[Mapping[str, str], Line]]) -> tuple[Line, ...]:
@@ -239,10 +246,11 @@ class Override:
         """Whether the row is about the request's provider and model (or the model that answered)."""
         if self.provider not in ("*", request.provider):
             return False
+        names = (request.model, request.response_model, _without_route(request.model, request.provider))
         if self.model.endswith("*"):
             start = self.model[:-1]
-            return request.model.startswith(start) or (request.response_model or "").startswith(start)
-        return self.model in (request.model, request.response_model)
+            return any(name is not None and name.startswith(start) for name in names)
+        return self.model in names
 
     def precedence(self) -> tuple[bool, bool, int, bool, datetime]:
         """Order rows: a named provider over any, an exact model over a prefix, then longer, not of a file, newer."""

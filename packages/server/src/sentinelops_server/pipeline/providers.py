@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -58,6 +59,15 @@ ALIASES = {
     "llama_cpp": "llama.cpp",
     "_other": "unknown",
 }
+# writers that name themselves where the provider should stand: who served is then told by host or model, or unknown
+_FRAMEWORKS = frozenset(
+    (
+        "strands-agents", "strands_agents", "microsoft.agent_framework", "semantic_kernel", "semantic-kernel",
+        "langchain", "langgraph", "llama_index", "llamaindex", "haystack", "crewai", "agno", "dspy", "smolagents",
+        "autogen", "pydantic-ai", "pydantic_ai", "litellm", "openai_agents", "spring_ai", "genkit", "mastra", "beeai",
+        "livekit", "gcp.vertex.agent",
+    )
+)  # fmt: skip
 
 # end of a host -> provider; the longest that fits is not needed, since none is the end of another
 HOSTS = {
@@ -105,12 +115,20 @@ def host_of(address: str | None) -> str | None:
 def provider_of(name: str | None, address: str | None) -> str:
     """Return the provider: a host that tells it beats the attribute, since every compatible client says `openai`."""
     host = host_of(address)
-    named = ALIASES.get(name.strip().lower(), name.strip().lower()) if name else ""
+    named = _named(name.strip().lower()) if name else ""
     by_host = _by_host(host) if host else None
     # where several share a host the writer's word tells them apart: on Azure, and behind Hugging Face's router
     if by_host and not any(by_host.startswith(shared) and named.startswith(shared) for shared in ("azure.", _ROUTED)):
         return by_host
     return named[:255] or "unknown"
+
+
+def _named(word: str) -> str:
+    if word in _FRAMEWORKS:
+        return ""
+    if "." in word and (host := host_of(word)) and (provider := _by_host(host)):
+        return provider  # the address of the provider in the place of its name
+    return ALIASES.get(word, word)
 
 
 _ROUTED = "huggingface"  # huggingface_together, huggingface_groq ...: names under which prices are known
@@ -126,6 +144,15 @@ _MODELS = (
 )
 
 
+# how Bedrock alone names models: an ARN, a region's profile, makers that name so nowhere else, a version at the end
+_BEDROCK = re.compile(
+    r"arn:aws[a-z-]*:bedrock:"
+    r"|(?:us|us-gov|eu|apac|au|ca|jp|global)\.[a-z0-9]+\.[a-z]"
+    r"|(?:amazon|anthropic)\.[a-z]"
+    r"|[a-z0-9]+\.[a-z][a-z0-9.-]*-v?[0-9]+:[0-9]+(?::[0-9a-z]+)?\Z"
+)
+
+
 @lru_cache(maxsize=4096)
 def provider_by_model(model: str) -> str:
     """Return who makes a model of this name, "unknown" when the name does not tell. gpt-oss is served by many."""
@@ -134,6 +161,8 @@ def provider_by_model(model: str) -> str:
         return "openai"
     if name.startswith("gpt-oss"):
         return "unknown"
+    if _BEDROCK.match(name):
+        return "aws.bedrock"
     return next((provider for starts, provider in _MODELS if name.startswith(starts)), "unknown")
 
 
