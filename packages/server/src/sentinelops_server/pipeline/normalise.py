@@ -121,7 +121,7 @@ def _status(request: LLMRequest, span: Span, reading: Reading) -> None:
     request.status = "error"
     kind, message = _exception(span)
     request.error_type = (reading.error_type or kind or "unknown")[:MAX_LABEL]
-    request.error = span.status_message or message or request.error_type
+    request.error = span.status_message or reading.error_message or message or request.error_type
     if request.error_type.rpartition(".")[2] in ("GeneratorExit", "CancelledError"):
         request.status, request.error, request.error_type = "cancelled", None, None
 

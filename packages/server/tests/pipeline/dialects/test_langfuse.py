@@ -158,3 +158,11 @@ def test_a_cost_in_parts_is_their_sum() -> None:
     span = recorded("langfuse", "agent")[3]
     span.attributes["langfuse.observation.cost_details"] = '{"input": 0.25, "output": "0.5"}'
     assert see(DIALECT, span).reading.metadata["reported_cost"] == 0.75
+
+
+def test_version_3_says_what_went_wrong_without_a_status() -> None:
+    request = see(DIALECT, recorded("langfuse", "v3_error")[0]).request
+    assert request is not None
+    assert (request.status, request.error_type) == ("error", "ERROR")
+    assert request.error is not None
+    assert request.error.startswith("Error code: 429")

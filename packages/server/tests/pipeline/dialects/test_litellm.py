@@ -101,3 +101,28 @@ def test_what_the_proxy_notes_about_the_caller() -> None:
     assert seen.reading.metadata == {
         "user_api_key_team_alias": "blue", "session_id": "s9", "team": "weather", "reported_cost": 3.12e-05,
     }  # fmt: skip
+
+
+def test_version_1_59() -> None:
+    """Its chat is called `completion`, and under Python 3.11 its messages by the names of constants."""
+    seen = see(DIALECT, next(span for span in recorded("litellm", "v159_chat") if span.name == "litellm_request"))
+    assert (seen.of_request("operation"), CONCEPTS["input messages"](seen)) == ("chat", QUESTION)
+    assert CONCEPTS["output messages"](seen) == ANSWER
+    assert not [name for name in seen.span.attributes if name.startswith("SpanAttributes")]
+
+
+@pytest.mark.parametrize(
+    ("called", "expected"),
+    [
+        ("acompletion", ("llm", "chat")),
+        ("atext_completion", ("llm", "text_completion")),
+        ("aembedding", ("embedding", "embeddings")),
+        ("arerank", ("rerank", "rerank")),
+        ("aspeech", ("llm", "speech")),
+    ],
+)
+def test_the_function_that_was_called_is_the_operation(called: str, expected: tuple[str, str]) -> None:
+    span = next(span for span in recorded("litellm", "v159_chat") if span.name == "litellm_request")
+    span.attributes["llm.request.type"] = called
+    seen = see(DIALECT, span)
+    assert (seen.span.type, seen.of_request("operation")) == expected

@@ -94,3 +94,8 @@ def test_the_messages_of_an_agent() -> None:
     seen = see(DIALECT, span)
     assert (seen.span.type, CONCEPTS["input messages"](seen)) == ("agent", [("user", "x")])
     assert seen.content("output") == "sunny in Paris"
+
+
+def test_before_3_5_an_event_has_its_time_in_microseconds() -> None:
+    span = recorded("mlflow", "v32_stream")[0]
+    assert see(DIALECT, span).of_request("time_to_first_token") == pytest.approx(0.0074, abs=0.0001)

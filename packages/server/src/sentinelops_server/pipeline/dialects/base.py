@@ -62,6 +62,7 @@ class Reading:
     streaming: bool = False
     cancelled: bool = False
     error_type: str | None = None
+    error_message: str | None = None
     service_tier: str | None = None
     server_address: str | None = None
     session_id: str | None = None

@@ -53,7 +53,9 @@ class Langfuse:
         reading.operation = OPERATIONS.get(kind)
         _identity(attributes, reading)
         if attributes.get(OBSERVATION + "level") == "ERROR" and span.status != ERROR:
-            reading.error_type = "ERROR"  # the SDK sets the status with the level; by hand the level alone is set
+            # the SDK sets the status with the level since version 4; before, and by hand, the level alone is set
+            reading.error_type = "ERROR"
+            reading.error_message = as_text(attributes.get(OBSERVATION + "status_message"))
         given, result = (load(attributes.get(OBSERVATION + name)) for name in ("input", "output"))
         reading.bodies = [OBSERVATION + name for name in ("input", "output") if OBSERVATION + name in attributes]
         if reading.operation is not None:

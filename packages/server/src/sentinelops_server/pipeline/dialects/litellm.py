@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...analysis.messages import instructions
+from ...analysis.messages import flattened_messages, instructions
 from ...model import Span
 from .base import Reading, as_float, as_text, as_words
 from .blobs import without_blobs
@@ -16,12 +16,27 @@ __all__ = ["LiteLLM"]
 SIGNS = ("litellm.call_id", "litellm.provider.model")
 COSTS = ("gen_ai.cost.total_cost", "litellm.cost.total", "gen_ai.usage.cost")
 USERS = ("litellm.end_user.id", "metadata.user_api_key_end_user_id", "litellm.user.id", "metadata.user_api_key_user_id")
+FUNCTION_OF = {
+    "completion": ("llm", "chat"),
+    "text_completion": ("llm", "text_completion"),
+    "responses": ("llm", "chat"),
+    "embedding": ("embedding", "embeddings"),
+    "rerank": ("rerank", "rerank"),
+    "image_generation": ("llm", "image_generation"),
+    "speech": ("llm", "speech"),
+    "transcription": ("llm", "transcription"),
+}
 FUNCTIONS = ("llm.request.functions.", "gen_ai.tool.")
 TOOLS = (*FUNCTIONS, "gen_ai.completion.")
 # metadata.*: what litellm itself notes and nobody set
 PREFIXES = ("metadata.", "litellm.metadata.", "litellm.team.")
 NOTED = frozenset(("usage_object", "requester_metadata", "routing_decision", "user_api_key_end_user_id"))
 SESSION = ("session_id", "thread_id", "conversation_id", "trace_session_id")
+# before 1.70 under Python 3.11 the prefix of a message is the name of a constant, not what it says
+MISNAMED = (
+    ("SpanAttributes.LLM_PROMPTS.", "input_messages", "user"),
+    ("SpanAttributes.LLM_COMPLETIONS.", "output_messages", "assistant"),
+)
 RAW = "raw_gen_ai_request"
 GENAI = GenAi()
 
@@ -71,6 +86,8 @@ def _metadata(attributes: dict[str, Any], reading: Reading) -> None:
 def _call(span: Span, reading: Reading) -> None:
     attributes = span.attributes
     reading.layer = True
+    _kind(attributes, reading)
+    _misnamed(attributes, reading)
     if reading.provider is None:  # embeddings of the older callback
         provider, slash, _ = (as_text(attributes.get("litellm.provider.model")) or "").partition("/")
         reading.provider = provider if slash else None
@@ -86,6 +103,24 @@ def _call(span: Span, reading: Reading) -> None:
     if cost is not None:
         reading.metadata["reported_cost"] = cost
     _tools(attributes, reading)
+
+
+def _kind(attributes: dict[str, Any], reading: Reading) -> None:
+    """Where there is no operation, the name of litellm's function says it: `completion` is its chat, a- is async."""
+    called = attributes.get("llm.request.type")
+    if not isinstance(called, str) or "gen_ai.operation.name" in attributes:
+        return
+    name = called.removeprefix("a") if called.removeprefix("a") in FUNCTION_OF else called
+    if name in FUNCTION_OF:
+        reading.type, reading.operation = FUNCTION_OF[name]
+
+
+def _misnamed(attributes: dict[str, Any], reading: Reading) -> None:
+    for prefix, key, role in MISNAMED:
+        names = [name for name in attributes if name.startswith(prefix)]
+        if names and key not in reading.content:
+            reading.content[key] = flattened_messages(attributes, prefix, role)
+            reading.bodies += names
 
 
 def _tools(attributes: dict[str, Any], reading: Reading) -> None:

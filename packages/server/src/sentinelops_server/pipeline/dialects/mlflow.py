@@ -123,7 +123,9 @@ def _chunks(span: Span, reading: Reading) -> None:
     for event in span.events:
         if event.name == "mlflow.chunk.item.0":
             reading.streaming = True
-            reading.time_to_first_token = (event.time_ns - span.start_ns) / 1e9
+            # before 3.5 the time of an event is in microseconds
+            time_ns = event.time_ns if event.time_ns > span.start_ns // 10 else event.time_ns * 1000
+            reading.time_to_first_token = (time_ns - span.start_ns) / 1e9
             return
 
 
