@@ -202,6 +202,35 @@ def test_a_failed_call_is_no_opening_of_a_stream() -> None:
     assert PydanticAi().read(make(dict(asked), status=2)).operation == "chat"
 
 
+def test_an_openai_agent_watched_by_logfire_is_one_tree() -> None:
+    assert kinds("pydantic_ai", "agents") == [
+        (name, kind, kind == "llm") for name, kind in (
+            ("Responses API with {gen_ai.request.model!r}", "llm"), ("Function: {name}", "tool"),
+            ("Turn {turn} for agent traveller", "chain"), ("Responses API with {gen_ai.request.model!r}", "llm"),
+            ("Turn {turn} for agent traveller", "chain"), ("Agent run: {name!r}", "agent"),
+            ("Task: Agent workflow", "chain"), ("OpenAI Agents trace: {name}", "chain"),
+        )
+    ]  # fmt: skip
+    read = [rows(*one) for one in read_all("pydantic_ai", "agents") if one[1] is not None]
+    assert [one["output messages"] for one in read] == [[CALLING], [MILD]]
+    assert [one["reasoning"] for one in read] == [8, 8]
+    assert all(request.layer for _, request, _ in read_all("pydantic_ai", "agents") if request is not None)
+
+
+def test_a_chat_of_an_openai_agent_has_its_details_in_its_usage() -> None:
+    (read,) = [rows(*one) for one in read_all("pydantic_ai", "agents_chat") if one[1] is not None]
+    assert (read["input tokens"], read["cache read"], read["reasoning"]) == (40, 16, 8)
+    assert read["output messages"] == [MILD]
+    assert [message["role"] for message in read["input messages"]] == ["system", "user"]
+
+
+def test_how_long_the_cache_was_written_for_is_in_the_raw_usage() -> None:
+    ((_, request, _),) = read_all("pydantic_ai", "logfire_anthropic")
+    assert request is not None
+    assert (request.prompt_tokens, request.cache_write_tokens) == (40, 14)
+    assert request.usage_details == {"cache_write_5m": 14}
+
+
 def test_detect_and_layers() -> None:
     scopes = ("pydantic-ai", "logfire", "logfire.openai", "pydantic-evals", "opentelemetry.instrumentation.openai.v1")
     assert [PydanticAi().detect(scope, {}) for scope in scopes] == [True, True, True, True, False]

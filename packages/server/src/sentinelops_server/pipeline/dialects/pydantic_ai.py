@@ -10,10 +10,12 @@ from .base import Reading, ReportedScore, as_float, as_text, as_words
 from .blobs import without_blobs
 from .concepts import as_object, fill_usage, first, move_to_tool, numbers, put, report_cost, texts
 from .genai import GenAi
+from .usage_counts import usage_counts
 
 __all__ = ["PydanticAi"]
 
 EVALS = "pydantic-evals"
+AGENTS = "logfire.openai_agents"
 ERROR = 2
 DETAILS = "gen_ai.usage.details."
 USAGE = (
@@ -26,16 +28,7 @@ USAGE = (
     ("audio_input", DETAILS + "input_audio_tokens"),
     ("audio_output", DETAILS + "output_audio_tokens"),
 )
-# within the provider's own usage, which Logfire keeps beside
-RAW = (
-    ("cache_read", "prompt_tokens_details", "cached_tokens"),
-    ("cache_read", "input_tokens_details", "cached_tokens"),
-    ("audio_input", "prompt_tokens_details", "audio_tokens"),
-    ("audio_output", "completion_tokens_details", "audio_tokens"),
-    ("reasoning", "completion_tokens_details", "reasoning_tokens"),
-    ("reasoning", "output_tokens_details", "reasoning_tokens"),
-)
-RAW_FLAT = (("cache_read", "cache_read_input_tokens"), ("cache_write", "cache_creation_input_tokens"))
+TOTALS = ("input", "output", "total")
 NO_PARAMETERS = frozenset(("model", "messages", "input", "tools", "prompt", "stream_options", "extra_headers"))
 GENAI = GenAi()
 
@@ -68,6 +61,8 @@ class PydanticAi:
 def _classify(span: Span) -> tuple[str | None, str | None]:
     """Return type and operation where the span does not say them in the conventions' words."""
     attributes = span.attributes
+    if span.scope_name == AGENTS and (kind := _kind_in_agents(span)) is not None:
+        return kind, None
     if span.scope_name.startswith("logfire"):
         if "request_data" not in attributes:
             return None, None
@@ -81,6 +76,13 @@ def _classify(span: Span) -> tuple[str | None, str | None]:
     if "agent_name" in attributes:
         return "agent", None
     return ("chain", None) if "tools" in attributes else (None, None)
+
+
+def _kind_in_agents(span: Span) -> str | None:
+    """The type of what stands around the calls of an OpenAI agent: Logfire tells it by the span's name alone."""
+    kinds = (("Agent run", "agent"), ("Function:", "tool"), ("OpenAI Agents trace", "chain"), ("Task:", "chain"),
+             ("Turn ", "chain"), ("Handoff", "chain"), ("Guardrail", "guardrail"))  # fmt: skip
+    return next((kind for start, kind in kinds if span.name.startswith(start)), None)
 
 
 def _is_opening(span: Span) -> bool:
@@ -99,12 +101,10 @@ def _call(reading: Reading, span: Span) -> None:
     attributes = span.attributes
     usage = reading.usage
     fill_usage(usage, ((count, attributes.get(name)) for count, name in USAGE))
-    raw = as_object(attributes.get("gen_ai.usage.raw"))
-    if not raw and "response_data" in attributes:
-        raw = as_object(as_object(attributes["response_data"]).get("usage"))
-    if raw:
-        fill_usage(usage, ((count, as_object(raw.get(group)).get(name)) for count, group, name in RAW))
-        fill_usage(usage, ((count, raw.get(name)) for count, name in RAW_FLAT))
+    # the provider's own usage, which Logfire keeps beside; its input is not the conventions', who count the cache in
+    raw = first(attributes, "gen_ai.usage.raw", "usage") or as_object(attributes.get("response_data")).get("usage")
+    counts, _ = usage_counts(parse_json(raw))
+    fill_usage(usage, ((name, count) for name, count in counts.items() if name not in TOTALS))
     report_cost(reading, attributes.get("operation.cost"))
     asked = as_object(attributes.get("request_data"))
     for name, value in asked.items():
@@ -115,7 +115,7 @@ def _call(reading: Reading, span: Span) -> None:
         reading.streaming = True
         reading.inference_time = as_float(attributes.get("duration"))
     reading.streaming = reading.streaming or asked.get("stream") is True
-    reading.layer = span.scope_name == "pydantic-ai"  # the client below may be watched too
+    reading.layer = span.scope_name in ("pydantic-ai", AGENTS)  # the client below may be watched too
 
 
 def _bodies(reading: Reading, attributes: dict[str, Any]) -> None:
@@ -127,8 +127,10 @@ def _bodies(reading: Reading, attributes: dict[str, Any]) -> None:
         put(reading, "input_messages", canonical_messages(messages) if messages else None, "pydantic_ai.all_messages")
         put(reading, "output", parse_json(attributes.get("final_result")), "final_result")
     elif reading.type == "tool":
-        put(reading, "tool_arguments", parse_json(attributes.get("tool_arguments")), "tool_arguments")
-        put(reading, "tool_result", parse_json(attributes.get("tool_response")), "tool_response")
+        for name in ("tool_arguments", "input"):
+            put(reading, "tool_arguments", parse_json(attributes.get(name)), name)
+        for name in ("tool_response", "output"):
+            put(reading, "tool_result", parse_json(attributes.get(name)), name)
         move_to_tool(reading)
     elif reading.type == "embedding":
         put(reading, "input_messages", texts(attributes.get("inputs")) if "inputs" in attributes else None, "inputs")
@@ -147,10 +149,25 @@ def _events(reading: Reading, events: Any, name: str) -> None:
         for key, value in content.items():
             reading.content.setdefault(key, value)
         reading.bodies.append(name)
+    if reading.response_id is not None and "output_messages" not in reading.content:
+        _answer_apart(reading.content)
+
+
+def _answer_apart(content: dict[str, Any]) -> None:
+    """Responses of agents are told as assistant's messages behind the input, without a choice."""
+    messages = content.get("input_messages", [])
+    start = len(messages)
+    while start and messages[start - 1].get("role") == "assistant":
+        start -= 1
+    if 0 < start < len(messages):
+        content["input_messages"], content["output_messages"] = messages[:start], messages[start:]
 
 
 def _raw(reading: Reading, attributes: dict[str, Any]) -> None:
     """Messages and tools out of the raw request, where nothing better says them; it stays as an attribute else."""
+    for name, role in (("input", "user"), ("output", "assistant")):  # of an agent's chat
+        if isinstance(messages := parse_json(attributes.get(name)), list):
+            put(reading, f"{name}_messages", canonical_messages(messages, role), name)
     asked = as_object(first(attributes, "request_data"))
     if "messages" in asked or "input" in asked:
         put(reading, "input_messages", canonical_messages(asked.get("messages", asked.get("input"))), "request_data")
