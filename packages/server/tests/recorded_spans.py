@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
-from sentinelops_server.model import LLMRequest, OtlpBatch, Payload, Span
+from sentinelops_server.model import LLMRequest, LogRecord, OtlpBatch, Payload, Span
 from sentinelops_server.pipeline.dialects.base import Dialect, Reading
 from sentinelops_server.pipeline.normalise import normalise
 from sentinelops_server.pipeline.otlp import decode
@@ -129,6 +129,12 @@ def recorded(dialect: str, situation: str) -> list[Span]:
     assert not decoded.refused
     assert decoded.spans
     return decoded.spans
+
+
+def logged(dialect: str, situation: str) -> list[LogRecord]:
+    """The log events of one situation."""
+    body = (SPANS.parent / "logs" / dialect / f"{situation}.json").read_bytes()
+    return decode(OtlpBatch(signal="log_records", body=body, encoding="json")).log_records
 
 
 def situations(dialect: str) -> list[str]:

@@ -53,7 +53,8 @@ class DuplicateMarker:
                 other = by_response.setdefault(answer, request)
                 if other is not request:
                     by_response[answer] = _pair(other, request)
-        between = [span for span in spans if span.parent_span_id is not None]
+        # what a tool or an agent calls is never the call that it stands below
+        between = [span for span in spans if span.parent_span_id is not None and span.type not in ("tool", "agent")]
         parents = _parents(calls, between)
         for span, request in calls:
             outer, direct = _next_call(span.key, parents, by_key)

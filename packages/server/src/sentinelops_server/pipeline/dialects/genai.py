@@ -19,6 +19,7 @@ from ...model import Span
 from .base import Reading, as_count, as_float, as_text, as_words, iso_after, milliseconds
 from .blobs import without_blobs
 from .operations import INFERENCE, OTHER_OPERATIONS, SPELLINGS, TYPES, WRAPPERS
+from .writers import ends_in_milliseconds, is_exclusive, is_framework
 
 __all__ = ["GenAi", "Native"]
 
@@ -67,9 +68,18 @@ CONCEPTS: dict[str, tuple[str, ...]] = {
         semconv.SESSION_ID,
         semconv.CONVERSATION_ID,
         "traceloop.association.properties.session_id",
+        "lmnr.association.properties.session_id",
+        "gcp.vertex.agent.session_id",
     ),
-    "user": (semconv.USER_ID, "enduser.id", "gen_ai.user", "llm.user", "traceloop.association.properties.user_id"),
-    "tags": (semconv.TAGS,),
+    "user": (
+        semconv.USER_ID,
+        "enduser.id",
+        "gen_ai.user",
+        "llm.user",
+        "traceloop.association.properties.user_id",
+        "lmnr.association.properties.user_id",
+    ),
+    "tags": (semconv.TAGS, "lmnr.association.properties.tags"),
     # counts
     "usage.input": (
         semconv.USAGE_INPUT_TOKENS,
@@ -278,7 +288,9 @@ def _classify(found: Mapping[str, Any], reading: Reading) -> None:
 def _identity(found: Mapping[str, Any], reading: Reading, span: Span) -> None:
     reading.session_id = as_text(found.get("session"))
     reading.user_id = as_text(found.get("user"))
-    reading.error_type = as_text(found.get("error_type"))
+    error = as_text(found.get("error_type"))
+    # Semantic Kernel writes the repr of the class
+    reading.error_type = error.removeprefix("<class '").removesuffix("'>") if error else None
     if "tags" in found:
         reading.tags = as_words(found["tags"])
 
@@ -294,7 +306,7 @@ def _call(found: Mapping[str, Any], reading: Reading, span: Span) -> None:
     reading.service_tier = None if tier == "auto" else tier
     if "finish" in found:
         reasons = as_words(found["finish"])
-        reading.finish_reason = reasons[0] if reasons else None
+        reading.finish_reason = _member(reasons[0]) if reasons else None
     usage = reading.usage
     for concept, value in found.items():
         name = USAGE_NAMES.get(concept)
@@ -304,38 +316,32 @@ def _call(found: Mapping[str, Any], reading: Reading, span: Span) -> None:
         reading.units["audio_seconds"] = seconds
     if "cache_write" not in usage and ("cache_write_5m" in usage or "cache_write_1h" in usage):
         usage["cache_write"] = usage.get("cache_write_5m", 0) + usage.get("cache_write_1h", 0)
-    reading.exclusive_input = _is_exclusive(span, reading)
     reading.inference_time = as_float(found.get("inference"))
     reading.memory_used = as_float(found.get("memory"))
     reading.time_to_first_token = _first_token(found, span)
     reading.streaming = found.get("stream") in (True, "true", "True") or reading.time_to_first_token is not None
+    reading.exclusive_input = is_exclusive(span, reading)
+    reading.layer = is_framework(span.scope_name)
+    if reading.operation == "text_completion" and "embed" in (reading.model or "") and "output" not in usage:
+        reading.type, reading.operation = "embedding", "embeddings"  # what some who watch Bedrock call these
     kind = (reading.error_type or "").rpartition(".")[2]
     reading.cancelled = found.get("outcome") == "cancelled" or kind in CANCELLED_TYPES
 
 
+def _member(reason: str) -> str:
+    """The reason that a repr of Python's enumeration shows: FinishReason.TOOL_CALLS."""
+    kind, _, name = reason.partition(".")
+    return name.lower() if kind == "FinishReason" and name else reason
+
+
 def _first_token(found: Mapping[str, Any], span: Span) -> float | None:
     if "ttft" in found:
-        return as_float(found["ttft"])
+        return (milliseconds if ends_in_milliseconds(span.scope_name) else as_float)(found["ttft"])
     if "ttft_ms" in found:
         return milliseconds(found["ttft_ms"])
     if "ttft_iso" in found:
         return iso_after(found["ttft_iso"], span.start_ns)
     return None
-
-
-def _is_exclusive(span: Span, reading: Reading) -> bool:
-    """Whether the writer is known to leave cached tokens out of its input count.
-
-    Both Bedrock writers do; but OpenAI's models behind Bedrock already count them in.
-    """
-    if (reading.model or "").startswith("openai."):
-        return False
-    if span.scope_name == "opentelemetry.instrumentation.bedrock":  # OpenLLMetry
-        return True
-    return span.scope_name == "opentelemetry.instrumentation.genai.bedrock" and span.scope_version in _EXCLUSIVE_BEDROCK
-
-
-_EXCLUSIVE_BEDROCK = frozenset({"", "1.0b0", "1.1b0", "1.2b0", "1.3b0"})
 
 
 def _content(found: Mapping[str, Any], reading: Reading, span: Span) -> None:

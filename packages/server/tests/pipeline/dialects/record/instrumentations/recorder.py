@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import answers
+import answers_cloud
 from google.protobuf.json_format import MessageToDict
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 SPANS = Path(__file__).parents[2] / "spans"
@@ -30,6 +32,7 @@ ATTRIBUTE = re.compile(
     r'\{\s*"key": ("(?:[^"\\]|\\.)*"),\s*"value": \{\s*("\w+": (?:"(?:[^"\\]|\\.)*"|[^\s{}\[\]"]+))\s*\}\s*\}'
 )
 recorded: dict[str, list[dict[str, Any]]] = {}
+logged: dict[str, list[dict[str, Any]]] = {}
 situation = "none"
 
 
@@ -52,10 +55,14 @@ class Door(BaseHTTPRequestHandler):
             self._answer(200, b"{}" if "json" in self.headers["content-type"] else b"")
         elif self.path.endswith("/images"):  # where OpenLLMetry keeps pictures
             self._answer(200, b'{"url": "https://images.example/1.png"}')
-        elif self.path.startswith("/v1/logs") or self.path.startswith("/v1/metrics"):
+        elif self.path.startswith("/v1/logs"):
+            logged.setdefault(situation, []).extend(_messages(ExportLogsServiceRequest, body)["resourceLogs"])
+            self._answer(200, b"")
+        elif self.path.startswith("/v1/metrics"):
             self._answer(200, b"")
         else:
-            status, kind, data = answers.answer(self.path, json.loads(body))
+            asked = json.loads(body)
+            status, kind, data = answers_cloud.answer(self.path, asked) or answers.answer(self.path, asked)
             self._answer(status, data, kind)
 
     def _body(self) -> bytes:
@@ -80,15 +87,22 @@ def _resource_spans(kind: str, body: bytes) -> list[dict[str, Any]]:
     if "json" in kind:
         found: list[dict[str, Any]] = json.loads(body)["resourceSpans"]
         return found
-    message = MessageToDict(ExportTraceServiceRequest.FromString(body))
-    for group in message["resourceSpans"]:
-        for scope in group["scopeSpans"]:
-            for span in scope["spans"]:
-                for holder in (span, *span.get("links", ())):
-                    for key in ("traceId", "spanId", "parentSpanId"):
-                        if key in holder:
-                            holder[key] = base64.b64decode(holder[key]).hex()
-    return message["resourceSpans"]  # type: ignore[no-any-return]
+    return _messages(ExportTraceServiceRequest, body)["resourceSpans"]  # type: ignore[no-any-return]
+
+
+def _messages(kind: Any, body: bytes) -> Any:
+    """Protobuf as OTLP/JSON has it: ids in hex."""
+    message = MessageToDict(kind.FromString(body))
+    stack: list[Any] = [message]
+    while stack:
+        item = stack.pop()
+        for key, value in item.items() if isinstance(item, dict) else ():
+            if key in ("traceId", "spanId", "parentSpanId"):
+                item[key] = base64.b64decode(value).hex()
+        stack.extend(
+            value for value in (item.values() if isinstance(item, dict) else item) if isinstance(value, (dict, list))
+        )
+    return message
 
 
 def _clean(groups: list[dict[str, Any]]) -> dict[str, Any]:
@@ -118,6 +132,22 @@ def _clean(groups: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _clean_logs(groups: list[dict[str, Any]]) -> dict[str, Any]:
+    """One ResourceLogs with the GenAI events of all, as above."""
+    scopes: dict[str, list[dict[str, Any]]] = {}
+    for scope in (scope for group in groups for scope in group["scopeLogs"]):
+        for record in scope["logRecords"]:
+            kept = [pair for pair in record.get("attributes", ()) if not pair["key"].startswith(LEFT_OUT)]
+            name = record.get("eventName") or next(
+                (p["value"]["stringValue"] for p in kept if p["key"] == "event.name"), ""
+            )
+            if name.startswith("gen_ai."):
+                scopes.setdefault(scope["scope"]["name"], []).append({**record, "attributes": kept})
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}
+    kept_scopes = [{"scope": {"name": name}, "logRecords": records} for name, records in scopes.items()]
+    return {"resourceLogs": [{"resource": resource, "scopeLogs": kept_scopes}]}
+
+
 def _text(document: dict[str, Any]) -> str:
     """JSON with one attribute a line."""
     text = json.dumps(document, indent=1, ensure_ascii=False)
@@ -135,6 +165,10 @@ def main() -> int:
     server.server_close()
     folder = SPANS / dialect
     folder.mkdir(parents=True, exist_ok=True)
+    for name, groups in logged.items():
+        if document := _clean_logs(groups):
+            (folder.parents[1] / "logs" / dialect).mkdir(parents=True, exist_ok=True)
+            (folder.parents[1] / "logs" / dialect / f"{name}.json").write_text(_text(document))
     for name, groups in recorded.items():
         (folder / f"{name}.json").write_text(_text(_clean(groups)))
         print(dialect, name, sum(len(scope["spans"]) for group in groups for scope in group["scopeSpans"]))
