@@ -18,6 +18,7 @@ from ..errors import Malformed
 from ..model import OtlpBatch
 from . import otlp_json, otlp_logs, otlp_metrics, otlp_spans
 from .decoded import Bounds, Decoded, Limits, OtlpConfig
+from .otlp_salvage import without_bad_json, without_bad_records
 
 __all__ = ["decode"]
 
@@ -29,6 +30,7 @@ REQUESTS: dict[str, Any] = {
 
 WALKS = {"spans": otlp_spans.walk, "log_records": otlp_logs.walk, "metric_points": otlp_metrics.walk}
 
+UNREADABLE = (ParseError, ValueError, TypeError, AttributeError, RecursionError)
 ID_FIELDS = frozenset({"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"})
 
 
@@ -42,10 +44,10 @@ def decode(batch: OtlpBatch, bounds: Bounds = anytime, config: OtlpConfig | None
     config = config or OtlpConfig()
     limits = Limits(bounds, config, len(batch.body) > config.max_record_bytes, batch.received_ns)
     if batch.encoding == "protobuf":
-        return _walk(_parse(batch), batch, limits)
+        return _decode_protobuf(batch, limits)
     try:
         return _decode_json(batch, limits)
-    except (ParseError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Malformed(f"the body is not an OTLP/JSON {batch.signal} request: {str(error)[:300]}") from None
 
 
@@ -55,13 +57,49 @@ def _walk(message: Any, batch: OtlpBatch, limits: Limits) -> Decoded:
     return decoded
 
 
-def _parse(batch: OtlpBatch) -> Any:
+def _decode_protobuf(batch: OtlpBatch, limits: Limits) -> Decoded:
     message = REQUESTS[batch.signal]()
+    bad = 0
     try:
-        message.ParseFromString(batch.body)
-    except DecodeError as error:
+        try:
+            message.ParseFromString(batch.body)
+        except DecodeError as error:
+            rest, bad = without_bad_records(batch.body, lambda request: _parses(batch.signal, request))
+            if not bad:
+                raise error
+            message.ParseFromString(rest)
+    except (DecodeError, ValueError) as error:
         raise Malformed(f"the body is not an OTLP protobuf {batch.signal} request: {error}") from None
-    return message
+    return _refuse_undecodable(_walk(message, batch, limits), bad)
+
+
+def _parses(signal: str, request: bytes) -> bool:
+    try:
+        REQUESTS[signal]().ParseFromString(request)
+    except DecodeError:
+        return False
+    return True
+
+
+def _reads(signal: str, request: Any) -> bool:
+    try:
+        _from_json(signal, request)
+    except UNREADABLE:
+        return False
+    return True
+
+
+def _from_json(signal: str, document: Any) -> Any:
+    return ParseDict(document, REQUESTS[signal](), ignore_unknown_fields=True, max_recursion_depth=100)
+
+
+def _refuse_undecodable(decoded: Decoded, bad: int) -> Decoded:
+    decoded.received += bad
+    for _ in range(bad):
+        decoded.refuse(
+            "unknown", "undecodable", "it is no OTLP record: nested deeper than 100 levels, or text that is not UTF-8"
+        )
+    return decoded
 
 
 def _decode_json(batch: OtlpBatch, limits: Limits) -> Decoded:
@@ -74,9 +112,16 @@ def _decode_json(batch: OtlpBatch, limits: Limits) -> Decoded:
             pass
         else:
             return decoded
-    message = REQUESTS[batch.signal]()
-    ParseDict(_ids_to_base64(document), message, ignore_unknown_fields=True, max_recursion_depth=100)
-    return _walk(message, batch, limits)
+    _ids_to_base64(document)
+    bad = 0
+    try:
+        message = _from_json(batch.signal, document)
+    except UNREADABLE:
+        bad = without_bad_json(document, batch.signal, lambda request: _reads(batch.signal, request))
+        if not bad:
+            raise
+        message = _from_json(batch.signal, document)
+    return _refuse_undecodable(_walk(message, batch, limits), bad)
 
 
 def _load_json(body: bytes) -> Any:
