@@ -7,10 +7,13 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from otlp_bytes import NOW_NS, RESOURCE, batch, call, pairs
-from sentinelops_server.model import OtlpBatch, Outcome
-from sentinelops_server.pipeline.logged import LoggedPreviews
+from recorded_spans import JSON_VALUES
+from sentinelops_server.model import LogRecord, OtlpBatch, Outcome
+from sentinelops_server.pipeline.logged import LoggedPreviews, preview_of, without_logged_blobs
 from sentinelops_server.pipeline.meter import Meter
 from sentinelops_server.pipeline.price import Pricer
 from sentinelops_server.pipeline.process import Pipeline
@@ -107,6 +110,14 @@ def test_pictures_in_an_event_give_way_to_what_is_kept_of_them(database: Databas
         assert "sha256" in text
         assert "iVBORw0KGgo" not in text
         assert "QUJDQUJD" not in text
+
+
+@given(JSON_VALUES, st.dictionaries(st.sampled_from(["input_messages", "gen_ai.input.messages", "a"]), JSON_VALUES))
+def test_no_event_fails(body: Any, attributes: dict[str, Any]) -> None:
+    record = LogRecord(b"", 1, b"t" * 16, b"s" * 8, 9, "gen_ai.user.message", "shop", "prod", body, attributes)
+    without_logged_blobs(record)
+    assert set(record.attributes) == set(attributes)
+    preview_of(record)
 
 
 def test_what_waits_is_bounded(database: Database) -> None:

@@ -40,11 +40,11 @@ def without_logged_blobs(record: LogRecord) -> None:
     """Images, sounds and files in a GenAI event give way to what is kept of them, as in spans; other records stay."""
     if not (record.event_name or "").startswith("gen_ai."):
         return
-    record.body = without_blobs({"body": parse_json(record.body)})["body"]
     attributes = {
         name: parse_json(value) if name in CONTENT_ATTRIBUTES else value for name, value in record.attributes.items()
     }
-    record.attributes = without_blobs(attributes)
+    kept = without_blobs({"body": parse_json(record.body), "attributes": attributes})
+    record.body, record.attributes = kept["body"], kept["attributes"]
 
 
 class LoggedPreviews:

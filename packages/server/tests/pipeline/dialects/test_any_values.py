@@ -16,6 +16,7 @@ from sentinelops_server.model import Span
 from sentinelops_server.pipeline import dialects
 from sentinelops_server.pipeline.dialects.anthropic import AnthropicNative
 from sentinelops_server.pipeline.dialects.base import Dialect
+from sentinelops_server.pipeline.dialects.genai import GenAi
 from sentinelops_server.pipeline.dialects.haystack import Haystack
 from sentinelops_server.pipeline.dialects.langfuse import Langfuse
 from sentinelops_server.pipeline.dialects.langsmith import LangSmith
@@ -26,6 +27,7 @@ from sentinelops_server.pipeline.normalise import normalise
 
 DIALECTS: dict[str, Dialect] = {
     "anthropic": AnthropicNative(),
+    "frameworks": GenAi(),
     "haystack": Haystack(),
     "langfuse": Langfuse(),
     "langsmith": LangSmith(),
