@@ -148,7 +148,7 @@ def _is_canonical(part: Any) -> bool:
 def _chat_message(item: dict[str, Any], role: str) -> dict[str, Any]:
     """Read a provider's own chat message: {role, content, tool_calls, tool_call_id}."""
     role = str(item.get("role") or role)
-    content = item.get("content")
+    content = item.get("content", item.get("text"))
     call_id = item.get("tool_call_id") or item.get("id")
     if role == "tool":
         parts = [{"type": "tool_call_response", "id": call_id, "response": content}]

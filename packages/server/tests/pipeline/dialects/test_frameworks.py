@@ -32,12 +32,27 @@ from sentinelops_server.pipeline.price import Pricer
         ("user", "lmnr", "openai.chat", "u-1"),
         ("output messages", "lmnr", "openai.chat",
          [{"role": "assistant", "parts": [{"type": "text", "content": "It is mild."}], "finish_reason": "stop"}]),
+        # Mastra: names of its own for cached tokens, for tools and for what stands around
+        ("input tokens", "mastra", "chat gpt-4o", 80),
+        ("cache read", "mastra", "chat gpt-4o", 32),
+        ("reasoning", "mastra", "chat gpt-4o", 16),
+        ("output messages", "mastra", "chat gpt-4o",
+         [{"role": "assistant", "parts": [{"type": "text", "content": "It is mild."}]}]),
+        ("kind", "mastra", "agent.traveller", ("agent", None)),
+        ("kind", "mastra", "tool.execute weather", ("tool", None)),
         # Semantic Kernel writes the reprs of an enumeration
         ("finish reason", "semantic_kernel", "chat gpt-4o", "stop"),
     ],
 )  # fmt: skip
 def test_a_row(concept: str, situation: str, name: str, expected: Any) -> None:
     assert row("frameworks", situation, name, concept) == expected
+
+
+def test_mastras_tools_have_what_went_in_and_out() -> None:
+    (content,) = [
+        payload.content for span, _, payload in read_all("frameworks", "mastra") if span.type == "tool" and payload
+    ]
+    assert (content["tool_arguments"], content["tool_result"]) == ({"city": "Oslo"}, "mild")
 
 
 def test_what_stands_around_calls_is_none() -> None:
@@ -50,7 +65,7 @@ def test_what_stands_around_calls_is_none() -> None:
     assert calls == ["generate_content openai/gpt-4o"]
 
 
-@pytest.mark.parametrize("situation", ["strands", "strands_anthropic", "adk", "semantic_kernel", "lmnr"])
+@pytest.mark.parametrize("situation", ["strands", "strands_anthropic", "adk", "semantic_kernel", "lmnr", "mastra"])
 def test_each_has_a_cost(situation: str) -> None:
     """Also where the model is named with LiteLLM's route to it."""
     for _, request, _ in read_all("frameworks", situation):

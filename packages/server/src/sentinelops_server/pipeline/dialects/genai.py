@@ -97,6 +97,7 @@ CONCEPTS: dict[str, tuple[str, ...]] = {
     "usage.cache_read": (
         semconv.USAGE_CACHE_READ_TOKENS,
         "gen_ai.usage.cache_read_input_tokens",
+        "gen_ai.usage.cached_input_tokens",
         "llm.usage.cache_read_input_tokens",
     ),
     "usage.cache_write": (
@@ -129,8 +130,8 @@ CONCEPTS: dict[str, tuple[str, ...]] = {
     "body.output_messages": (semconv.OUTPUT_MESSAGES, "gen_ai.output_messages", "gen_ai.completion"),
     "body.system_instructions": (semconv.SYSTEM_INSTRUCTIONS,),
     "body.tool_definitions": (semconv.TOOL_DEFINITIONS,),
-    "body.tool_arguments": (semconv.TOOL_CALL_ARGUMENTS,),
-    "body.tool_result": (semconv.TOOL_CALL_RESULT,),
+    "body.tool_arguments": (semconv.TOOL_CALL_ARGUMENTS, "gen_ai.tool.input"),
+    "body.tool_result": (semconv.TOOL_CALL_RESULT, "gen_ai.tool.output"),
     "body.documents": (semconv.RETRIEVAL_DOCUMENTS, "gen_ai.memory.records"),
     "body.input": (semconv.INPUT, "gen_ai.retrieval.query.text", "gen_ai.memory.query.text", "traceloop.entity.input"),
     "body.output": (semconv.OUTPUT, "traceloop.entity.output"),

@@ -29,6 +29,10 @@ OTHER_OPERATIONS = {
     "invoke_workflow": "chain",
     "retrieval": "retrieval",
     "fetch_response": "span",
+    # Mastra's
+    "agent.run": "agent",
+    "workflow.run": "chain",
+    "tool.execute": "tool",
 }
 SPELLINGS = {"completion": "text_completion", "embedding": "embeddings", "responses": "chat"}
 WRAPPERS = {"workflow": "chain", "task": "chain", "agent": "agent", "tool": "tool"}

@@ -16,6 +16,7 @@ FRAMEWORKS = (
     "agent_framework",
     "autogen",
     "livekit-agents",
+    "@mastra/",
     *(
         OFFICIAL + name
         for name in ("agno", "crewai", "dspy", "langchain", "llama_index", "openai_agents", "smolagents")
