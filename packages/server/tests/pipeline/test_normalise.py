@@ -254,13 +254,6 @@ def test_ok_error_or_cancelled(fields: dict[str, Any], expected: tuple[str, str 
         ("_OTHER", None, "unknown"),
         (None, "api.deepseek.com", "deepseek"),
         (None, "http://[", "unknown"),
-        # a writer that names itself, or the address, in the provider's place
-        ("strands-agents", None, "unknown"),
-        ("Semantic_Kernel", "my.openai.azure.com", "azure.ai.openai"),
-        ("api.openai.com", None, "openai"),
-        ("my.openai.azure.com:443", None, "azure.ai.openai"),
-        ("127.0.0.1:8080", None, "127.0.0.1:8080"),
-        ("aws.bedrock", None, "aws.bedrock"),
     ],
 )
 def test_the_host_names_the_provider(name: str | None, address: str | None, expected: str) -> None:

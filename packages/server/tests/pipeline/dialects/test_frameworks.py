@@ -11,6 +11,7 @@ from sentinelops_server.analysis.messages import content_from_log_records
 from sentinelops_server.pipeline.duplicates import DuplicateMarker
 from sentinelops_server.pipeline.normalise import normalise
 from sentinelops_server.pipeline.price import Pricer
+from sentinelops_server.pipeline.providers import provider_of
 
 
 @pytest.mark.parametrize(
@@ -79,6 +80,21 @@ def test_a_total_tells_whether_strands_left_the_cache_out(total: int | None, exp
     request, _ = normalise(span)
     assert request is not None
     assert (request.prompt_tokens, request.total_tokens) == (expected, expected + 20)
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "expected"),
+    [
+        ("strands-agents", None, "unknown"),
+        ("Semantic_Kernel", "my.openai.azure.com", "azure.ai.openai"),
+        ("api.openai.com", None, "openai"),
+        ("my.openai.azure.com:443", None, "azure.ai.openai"),
+        ("127.0.0.1:8080", None, "127.0.0.1:8080"),
+        ("aws.bedrock", None, "aws.bedrock"),
+    ],
+)
+def test_a_framework_or_an_address_in_the_providers_place(name: str, address: str | None, expected: str) -> None:
+    assert provider_of(name, address) == expected
 
 
 def test_a_framework_is_no_provider_and_an_unknown_model_has_none() -> None:
