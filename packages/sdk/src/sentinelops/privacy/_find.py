@@ -134,7 +134,7 @@ _STEMS = {
 class _Search:
     """One text and what is looked for in it."""
 
-    __slots__ = ("found", "lowered", "names", "raw", "shape", "text", "words")
+    __slots__ = ("found", "lowered", "names", "raw", "shape", "signs", "text", "words")
 
     def __init__(self, text: str, names: frozenset[str] | None, found: Found) -> None:
         self.text = text
@@ -142,6 +142,7 @@ class _Search:
         self.found = found
         self.raw = text.encode("utf-8", "surrogatepass")
         self.shape = shape_of(text)
+        self.signs = self.shape.translate(None, b"a ")  # of prose, little: what is not here needs no look at the shape
         self.lowered: str | None = None
         self.words: list[bytes] = []
         tokens = self.raw.translate(_AS_TOKEN)
@@ -225,15 +226,15 @@ class _Search:
     def _by_signs(self, items: set[_Ranked]) -> None:
         """Add those of which a sign is in the text."""
         text = self.text
-        if "-----BEGIN " in text:
+        if "-" in text and "-----BEGIN " in text:
             items.add(RANKED["private_key"])
-        if "hooks" in text:
+        if "/" in text and "hooks" in text:
             items.update(_HOOKS)
         if "@" in text:
             items.add(RANKED["email"])
             if "://" in text:
                 items.update((RANKED["connection_string"], RANKED["url_token"]))
-        if "%40" in text:
+        if "%" in text and "%40" in text:
             items.add(RANKED["email_encoded"])
         for sign, ones in _BY_SIGN.items():
             if sign in text:
@@ -256,26 +257,26 @@ class _Search:
                 items.add(_PASSPORT)
         if b"iban" in folded and b"aa00" in self.shape:
             items.add(RANKED["iban_small"])
-        if b"0.00" in self.shape and any(word in folded for word in _PLACES):
+        if b"0.00" in self.signs and b"0.00" in self.shape and any(word in folded for word in _PLACES):
             items.add(RANKED["coordinate_named"])
         if not text.isascii() and any(map(text.lower().__contains__, _FOREIGN)):
             items.add(_PASSWORD)
 
     def whole(self) -> list[_Ranked]:
         """Detectors that must see the whole text."""
-        text, shape, items = self.text, self.shape, []
+        text, shape, signs, items = self.text, self.shape, self.signs, []
         if "°" in text:
             items += [RANKED["coordinates_dms"], RANKED["coordinates_degrees"]]
         if any(word[:4].isupper() for word in self.words):
             items += _UPPER
-        if b"AA00" in shape:
+        if b"AA00" in signs and b"AA00" in shape:
             items += [RANKED[name] for name, begins in _BEGINS.items() if begins in shape]
         colons = ":" in text and _COLONS.search(text)
         if colons:
             items.append(RANKED["ipv6"])
-        if b".0000" in shape and _PAIR.search(shape):
+        if b".0000" in signs and _PAIR.search(shape):
             items.append(RANKED["coordinates"])
-        if "." in text and _DOTTED.search(text):
+        if b".0" in signs and _DOTTED.search(text):
             items.append(RANKED["ipv4"])
         if colons or ("-" in text and _HEX_DASHED.search(text)) or ("." in text and _HEX_DOTTED.search(text)):
             items.append(RANKED["mac"])
