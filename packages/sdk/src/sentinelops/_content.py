@@ -128,6 +128,30 @@ def _cut(redacted: str, limit: int, beyond: int) -> str:
     return redacted[: max(0, min(limit, len(redacted) - unsure))]
 
 
+class Withheld:
+    """Stands for the policy while a span is resolved: keeps the content aside until its turn comes, if it does."""
+
+    __slots__ = ("_policy", "content")
+
+    def __init__(self, policy: ContentPolicy) -> None:
+        self._policy = policy
+        self.content: dict[str, Any] = {}
+
+    def prepare(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        """The attributes without content."""
+        ready = {}
+        for key, value in attributes.items():
+            if key in CONTENT_ATTRIBUTES:
+                self.content[key] = value
+            elif value is not None:
+                ready[key] = value
+        return ready
+
+    def text(self, text: str, limit: int = 1_024) -> str:
+        """As the policy."""
+        return self._policy.text(text, limit)
+
+
 def _count(key: str, found: Mapping[str, int], ready: dict[str, Any]) -> None:
     """Add `...redactions.input_messages.email`: field and detector, and the sum of its type, `...redactions.email`."""
     field = key.removeprefix("gen_ai.").removeprefix("sentinelops.").replace(".", "_")

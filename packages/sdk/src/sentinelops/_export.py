@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from . import _metrics, semconv
 from ._batch import Batch, Item, Queue, score_item, weight
+from ._content import Withheld
 from ._encode import SpanEncoder
 from ._guard import swallow, warn_once
-from ._resolve import CANCELLED
+from ._resolve import CANCELLED, prepared, resolve
 from ._sender import Sender
 from ._stats import STATS, Counts
+from ._turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from ._sift import Sift
 
 SCOPE_NAME = "sentinelops"
-_GIVE_WAY_SECONDS = 0.0002
+_TOGETHER = 64  # spans that go through the stages together
 Ready = tuple["ReadableSpan", "Resolved | None"]
 
 
@@ -229,34 +231,42 @@ class Exporter:
             return self._queue.take(self._config.max_batch_spans, time.monotonic())
 
     def _encode(self, items: list[Item]) -> None:
-        """Resolve and encode, giving way to the host's threads now and then: a batch may not hold the GIL."""
-        gave_way = time.monotonic()
+        """Resolve and encode, giving way to the host's threads now and then."""
+        turns = Turns()
         spans: list[Ready] = []
         scores = [item.score for item in items if item.score is not None]
         if scores:
             self._pack_scores(scores)
-        for item in items:
-            if item.score is not None:
-                continue
-            spans += self._resolved(item) if self._sift is None else self._sifted(item, self._sift)
-            if time.monotonic() - gave_way > _GIVE_WAY_SECONDS:
-                time.sleep(0)
-                gave_way = time.monotonic()
+            items = [item for item in items if item.score is None]
+        if self._sift is None:
+            for first in range(0, len(items), _TOGETHER):
+                spans += self._resolved(items[first : first + _TOGETHER], turns)
+        else:
+            for item in items:
+                spans += self._sifted(item, self._sift)
+                turns.give()
         most = self._config.max_batch_spans  # a trace that was waited for may bring many at once
         for first in range(0, len(spans), most):
             self._pack(spans[first : first + most])
         if self._metrics_at is None and self._config.metrics:
             self._metrics_at = time.monotonic() + self._config.metrics_interval_seconds
 
-    def _resolved(self, item: Item) -> list[Ready]:
-        resolved = None
-        if item.pending is not None:
-            try:
-                resolved = item.pending.resolve(self._policy)
-            except Exception as failure:
-                swallow("resolve", failure)
-        self._measure(item.span, resolved)
-        return [(item.span, resolved)]
+    def _resolved(self, items: list[Item], turns: Turns) -> list[Ready]:
+        """What all of them say, then the content of all: the code of a stage stays in the processor's cache."""
+        spans: list[Ready] = []
+        contents: list[tuple[Resolved, dict[str, Any]]] = []
+        for item in items:
+            withheld = Withheld(self._policy)
+            resolved = resolve(item.pending, withheld)
+            self._measure(item.span, resolved)
+            spans.append((item.span, resolved))
+            if resolved is not None and withheld.content:
+                contents.append((resolved, withheld.content))
+            turns.give()
+        for resolved, content in contents:
+            resolved.attributes |= prepared(content, self._policy)
+            turns.give()
+        return spans
 
     def _sifted(self, item: Item, sift: Sift) -> list[Ready]:
         """The client metrics count every call; what is sent of it and of its trace is for sampling to say."""

@@ -11,11 +11,23 @@ from ._runtime import Resolved
 
 if TYPE_CHECKING:
     from ._call import CallRecord
-    from ._content import ContentPolicy
+    from ._content import ContentPolicy, Withheld
+    from ._runtime import Pending
 
 CANCELLED = "cancelled"
 _FRAMES, _STACK_CHARS = 30, 8_192
 _UNSURE = 256  # characters at a cut, in which half a secret may stand
+
+
+def resolve(pending: Pending | None, withheld: Withheld) -> Resolved | None:
+    """What a span still has to say, its content aside; None: nothing, or it failed."""
+    if pending is None:
+        return None
+    try:
+        return pending.resolve(withheld)  # type: ignore[arg-type]
+    except Exception as failure:
+        swallow("resolve", failure)
+        return None
 
 
 def resolve_call(record: CallRecord, policy: ContentPolicy) -> Resolved:

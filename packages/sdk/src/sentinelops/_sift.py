@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import _facts, semconv
-from ._content import CONTENT_ATTRIBUTES
+from ._content import Withheld
 from ._guard import swallow
-from ._resolve import prepared
+from ._resolve import prepared, resolve
 from ._sampling import chance, parse_rules, stamped, threshold, weight_of
 from ._stats import STATS
 
@@ -30,28 +30,6 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 60.0
 _MARKED_MOST = 4_096
 Ready = tuple["ReadableSpan", "Resolved | None"]
-
-
-class Withheld:
-    """Stands for the content policy while a span is resolved: keeps the content aside until it is known if it goes."""
-
-    def __init__(self, policy: ContentPolicy) -> None:
-        self._policy = policy
-        self.content: dict[str, Any] = {}
-
-    def prepare(self, attributes: dict[str, Any]) -> dict[str, Any]:
-        """The attributes without content."""
-        ready = {}
-        for key, value in attributes.items():
-            if key in CONTENT_ATTRIBUTES:
-                self.content[key] = value
-            elif value is not None:
-                ready[key] = value
-        return ready
-
-    def text(self, text: str, limit: int = 1_024) -> str:
-        """As the policy."""
-        return self._policy.text(text, limit)
 
 
 @dataclass(slots=True)
@@ -95,12 +73,7 @@ class Sift:
     def look(self, item: Item) -> Sight:
         """Resolve a span, its content aside."""
         withheld = Withheld(self._policy)
-        resolved = None
-        if item.pending is not None:
-            try:
-                resolved = item.pending.resolve(withheld)  # type: ignore[arg-type]
-            except Exception as failure:
-                swallow("resolve", failure)
+        resolved = resolve(item.pending, withheld)
         attributes = dict(item.span.attributes or {})
         if resolved is not None:
             attributes |= resolved.attributes
