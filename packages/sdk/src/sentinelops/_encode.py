@@ -144,7 +144,13 @@ def _span(span: ReadableSpan, resolved: Resolved | None) -> bytes:
     attributes = span.attributes or {}
     if resolved is not None:
         attributes = {**attributes, **resolved.attributes} if attributes else resolved.attributes
-    head += [_attribute(key, value) for key, value in attributes.items() if value is not None]
+    for key, value in attributes.items():
+        kind = type(value)
+        known = _known.get((key, kind, value)) if kind is str or kind is int else None
+        if known is not None:
+            head.append(known)
+        elif value is not None:
+            head.append(_attribute(key, value))
     if span.dropped_attributes:
         head.append(b"\x50" + _varint(span.dropped_attributes))
     rest = _rest(span, resolved)

@@ -60,19 +60,32 @@ class ClientMetrics:
             semconv.CLIENT_TOKEN_USAGE: {},
             semconv.CLIENT_TIME_TO_FIRST_CHUNK: {},
         }
+        self._keys: dict[tuple[Any, ...], tuple[Key, Key, Key]] = {}
 
     def observe(self, attributes: Mapping[str, Any], duration_seconds: float) -> None:
         """Count one model call by the attributes of its span."""
-        key: Key = tuple((name, attributes[name]) for name in _DIMENSIONS if attributes.get(name) is not None)
+        key, *by_type = self._keys_of(tuple(map(attributes.get, _DIMENSIONS)))
         self._at(semconv.CLIENT_OPERATION_DURATION, key, DURATION_BUCKETS).record(duration_seconds)
         first = attributes.get(semconv.RESPONSE_TIME_TO_FIRST_CHUNK)
         if first is not None:
             self._at(semconv.CLIENT_TIME_TO_FIRST_CHUNK, key, DURATION_BUCKETS).record(first)
-        for kind, name in (("input", semconv.USAGE_INPUT_TOKENS), ("output", semconv.USAGE_OUTPUT_TOKENS)):
+        for typed, name in zip(by_type, (semconv.USAGE_INPUT_TOKENS, semconv.USAGE_OUTPUT_TOKENS), strict=True):
             tokens = attributes.get(name)
             if tokens is not None:
-                typed = (*key, ("gen_ai.token.type", kind))
                 self._at(semconv.CLIENT_TOKEN_USAGE, typed, TOKEN_BUCKETS).record(tokens)
+
+    def _keys_of(self, values: tuple[Any, ...]) -> tuple[Key, Key, Key]:
+        """The key of these dimensions, and of input and output tokens; the same few come again."""
+        known = self._keys.get(values)
+        if known is None:
+            key: Key = tuple(
+                (name, value) for name, value in zip(_DIMENSIONS, values, strict=True) if value is not None
+            )
+            kinds = ((*key, ("gen_ai.token.type", "input")), (*key, ("gen_ai.token.type", "output")))
+            if len(self._keys) >= _SERIES_MAX:
+                self._keys.clear()
+            known = self._keys[values] = (key, *kinds)
+        return known
 
     def _at(self, name: str, key: Key, bounds: tuple[float, ...]) -> Histogram:
         series = self.series[name]

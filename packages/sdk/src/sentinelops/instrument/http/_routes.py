@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -69,12 +70,21 @@ _KNOWN: list[_Known] = [
            "chat", openai.CHAT),
     _Known(_ends("/generate|/generate_stream|^"), ("inputs",), "text_completion", tgi.GENERATE),
 ]  # fmt: skip
+_PATHS_MOST = 256
+
+
+@functools.lru_cache(_PATHS_MOST)
+def _known_at(path: str) -> tuple[tuple[_Known, re.Match[str]], ...]:
+    """The formats that may be spoken at this path, in order; a program asks few paths."""
+    return tuple((known, found) for known in _KNOWN if (found := known.path.search(path)))
+
+
 _STREAM_PATHS = re.compile(r"/generate_stream$|:stream(?:GenerateContent|RawPredict)$|#stream$")
 
 
 def may_be(path: str, described: tuple[Any, ...]) -> bool:
     """Whether a request to this path is worth reading."""
-    return any(known.path.search(path) for known in _KNOWN) or any(one.matches(path) for one in described)
+    return bool(_known_at(path)) or any(one.matches(path) for one in described)
 
 
 def route_of(path: str, body: Body, described: tuple[Any, ...]) -> Route | None:
@@ -82,9 +92,8 @@ def route_of(path: str, body: Body, described: tuple[Any, ...]) -> Route | None:
     for one in described:
         if one.matches(path):
             return Route(one.operation, one.protocol, one.model_of(body), one.streaming(body), one.provider)
-    for known in _KNOWN:
-        found = known.path.search(path)
-        if found and any(name in body for name in known.needs) and not any(name in body for name in known.lacks):
+    for known, found in _known_at(path):
+        if any(name in body for name in known.needs) and not any(name in body for name in known.lacks):
             model = body.get("model") or body.get("agent_id") or found.groupdict().get("model")
             streaming = bool(body.get("stream")) or bool(_STREAM_PATHS.search(path))
             if known.protocol in _LINES and body.get("stream") is None:
