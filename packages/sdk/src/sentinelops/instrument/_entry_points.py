@@ -28,6 +28,7 @@ WATCHED = frozenset((
     "llama-index-core", "mcp", "mistralai", "ollama", "openai", "openai-agents", "together", "transformers",
 ))  # fmt: skip
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*")
+_EXTRA = re.compile(r"extra\s*==\s*[\"']instruments[\"']")
 _CONTENT = {
     True: {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "SPAN_ONLY"},
     False: {
@@ -54,6 +55,8 @@ def instrument() -> tuple[str, ...]:
             taken |= _libraries(_on[name])
             continue
         try:
+            if _declared(entry) & WATCHED:
+                continue  # not even loaded: that would import the library, which the application perhaps never does
             instrumentor = entry.load()()
             libraries = _libraries(instrumentor)
             if not libraries or libraries & WATCHED or libraries & taken or not all(map(_installed, libraries)):
@@ -106,6 +109,12 @@ def _turn_on(instrumentor: Any) -> None:
         instrumentor.instrument()
     else:
         instrumentor.instrument(tracer_provider=runtime.provider)
+
+
+def _declared(entry: EntryPoint) -> set[str]:
+    """Distributions that it instruments, as its own distribution says; none where it does not say."""
+    needs = (entry.dist.requires or ()) if entry.dist is not None else ()
+    return {_normal(matched[0]) for one in needs if _EXTRA.search(one) and (matched := _NAME.match(one))}
 
 
 def _libraries(instrumentor: Any) -> set[str]:

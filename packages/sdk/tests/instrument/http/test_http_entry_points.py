@@ -37,6 +37,20 @@ def test_two_are_turned_on_and_off_again() -> None:
     assert not ReplicateInstrumentor().is_instrumented_by_opentelemetry
 
 
+def test_those_of_libraries_that_we_watch_are_not_even_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+    real = EntryPoint.load
+
+    def load(self: EntryPoint) -> Any:
+        loaded.append(self.name)
+        return real(self)
+
+    monkeypatch.setattr(EntryPoint, "load", load)
+    instrument()
+    assert {"replicate", "writer"} <= set(loaded)
+    assert "groq" not in loaded
+
+
 def test_content_follows_ours_and_a_variable_of_the_user_stands(watched: Any) -> None:
     os.environ["TRACELOOP_TRACE_CONTENT"] = "false"
     instrument()
