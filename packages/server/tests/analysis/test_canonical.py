@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sentinelops_server.analysis import messages
+from sentinelops_server.analysis import json_text, messages
 
 TEXT = st.text(max_size=4)
 PART = st.one_of(
@@ -50,8 +50,8 @@ def test_usual_messages_take_the_short_way() -> None:
 def test_json_that_could_not_be_written_again_stays_text() -> None:
     for depth, is_parsed in ((200, True), (230, True), (240, False), (300, False), (900, False)):
         text = "[" * depth + "]" * depth
-        parsed = messages.parse_json(text)
+        parsed = json_text.parse_json(text)
         assert (parsed != text) == is_parsed, depth
         orjson.dumps({"input_messages": [{"role": "user", "parts": [{"type": "tool_call", "arguments": parsed}]}]})
     many = '["' + '","'.join("[" for _ in range(500)) + '"]'
-    assert messages.parse_json(many) == ["["] * 500
+    assert json_text.parse_json(many) == ["["] * 500

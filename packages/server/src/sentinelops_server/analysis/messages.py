@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import reduce
 from typing import Any
 
 import orjson
 
 from ..model import LogRecord
+from .json_text import parse_json, writable
+from .parts import is_canonical, read_part, text_part, tool_call
 
 __all__ = [
     "MESSAGE_EVENTS",
@@ -16,15 +17,11 @@ __all__ = [
     "content_from_log_records",
     "event_content",
     "flattened_messages",
-    "load_json",
     "merge_content",
-    "parse_json",
     "preview",
 ]
 
 PREVIEW_CHARACTERS = 96
-PAYLOAD_DEPTH = 16  # levels of a payload around the value of an attribute, and some to spare
-WRITTEN_DEPTH = 254 - PAYLOAD_DEPTH
 
 # log or span events of one message each, 1.28 to 1.36 -> role
 MESSAGE_EVENTS = {
@@ -47,33 +44,6 @@ CONTENT_ATTRIBUTES = {
 }
 
 
-def load_json(text: str) -> Any:
-    """Return what a JSON text says. Raises JSONDecodeError, also for what is nested too deep to be written again."""
-    return _writable(text, orjson.loads(text))
-
-
-def _writable(text: str, found: Any) -> Any:
-    """What the text says, if it can be written again: orjson reads 1,024 levels and writes 254, some for a payload."""
-    if text.count("[") + text.count("{") > WRITTEN_DEPTH:
-        try:
-            orjson.dumps(reduce(lambda inner, _: [inner], range(PAYLOAD_DEPTH), found))
-        except orjson.JSONEncodeError:
-            raise orjson.JSONDecodeError("nested too deep", "", 0) from None
-    return found
-
-
-def parse_json(value: Any) -> Any:
-    """Return the JSON object, list, text or null in a string; anything else as it is: "4" is somebody's text."""
-    if not isinstance(value, str):
-        return value
-    if value[:1] in ("{", "[", '"'):
-        try:
-            return load_json(value)
-        except orjson.JSONDecodeError:
-            return value
-    return None if value == "null" else value
-
-
 def canonical_messages(value: Any, role: str = "user") -> list[dict[str, Any]]:
     """Turn a list, one message, a JSON string or plain text into [{role, parts}]; `role` is for what names none."""
     if type(value) is str and value[:1] == "[":
@@ -81,7 +51,7 @@ def canonical_messages(value: Any, role: str = "user") -> list[dict[str, Any]]:
             found = orjson.loads(value)
             if _are_plain(found):
                 return found  # type: ignore[no-any-return]
-            value = _writable(value, found)
+            value = writable(value, found)
         except orjson.JSONDecodeError:
             pass
     else:
@@ -92,7 +62,7 @@ def canonical_messages(value: Any, role: str = "user") -> list[dict[str, Any]]:
         inner = value.get("messages")
         value = inner if isinstance(inner, list) else [value]
     if not isinstance(value, list):
-        return [{"role": role, "parts": [_text(value)]}]
+        return [{"role": role, "parts": [text_part(value)]}]
     return value if _are_canonical(value) else [_message(item, role) for item in value]
 
 
@@ -114,7 +84,7 @@ def _are_plain(messages: list[Any]) -> bool:
 
 def _message(item: Any, role: str) -> dict[str, Any]:
     if not isinstance(item, dict):
-        return {"role": role, "parts": [_text(item)]}
+        return {"role": role, "parts": [text_part(item)]}
     parts = item.get("parts")
     inner = item.get("message")
     if isinstance(inner, dict) and "role" not in item and "content" not in item:  # a choice of OpenAI's answer
@@ -122,7 +92,7 @@ def _message(item: Any, role: str) -> dict[str, Any]:
         return _message({**inner, "finish_reason": reason} if reason else inner, role)
     if isinstance(parts, list):
         message = {**item, "role": str(item.get("role") or role)}
-        message["parts"] = [part if _is_canonical(part) else _part(part) for part in parts]
+        message["parts"] = [part if is_canonical(part) else read_part(part) for part in parts]
         return message
     return _chat_message(item, role)
 
@@ -136,13 +106,9 @@ def _are_canonical(messages: list[Any]) -> bool:
         if type(role) is not str or not role or type(parts) is not list:
             return False
         for part in parts:
-            if not _is_canonical(part):
+            if not is_canonical(part):
                 return False
     return True
-
-
-def _is_canonical(part: Any) -> bool:
-    return type(part) is dict and part.get("type") in ("text", "reasoning") and "content" in part
 
 
 def _chat_message(item: dict[str, Any], role: str) -> dict[str, Any]:
@@ -153,11 +119,11 @@ def _chat_message(item: dict[str, Any], role: str) -> dict[str, Any]:
     if role == "tool":
         parts = [{"type": "tool_call_response", "id": call_id, "response": content}]
     elif isinstance(content, list):
-        parts = [_part(part) for part in content]
+        parts = [read_part(part) for part in content]
     elif content is None or content == "":
         parts = []
     else:
-        parts = [_text(content)]
+        parts = [text_part(content)]
     for name in ("reasoning_content", "reasoning"):
         if isinstance(item.get(name), str):
             parts.insert(0, {"type": "reasoning", "content": item[name]})
@@ -166,106 +132,12 @@ def _chat_message(item: dict[str, Any], role: str) -> dict[str, Any]:
         parts.append({"type": "refusal", "content": item["refusal"]})
     calls = item.get("tool_calls")
     if isinstance(calls, list):
-        parts += [_tool_call(call) for call in calls]
+        parts += [tool_call(call) for call in calls]
     message: dict[str, Any] = {"role": role, "parts": parts}
     for name in ("name", "finish_reason"):
         if item.get(name) is not None:
             message[name] = item[name]
     return message
-
-
-def _text(value: Any) -> dict[str, Any]:
-    return {"type": "text", "content": value if isinstance(value, str) else _json_of(value)}
-
-
-def _json_of(value: Any) -> str:
-    try:
-        return orjson.dumps(value, default=str).decode()
-    except orjson.JSONEncodeError:  # it reads deeper than it writes
-        return "[left out: too deep]"
-
-
-def _tool_call(call: Any) -> dict[str, Any]:
-    if not isinstance(call, dict):
-        return _text(call)
-    function = call.get("function")
-    source = function if isinstance(function, dict) else call
-    arguments = source.get("arguments", source.get("input", source.get("args")))
-    return {"type": "tool_call", "id": call.get("id"), "name": source.get("name"), "arguments": parse_json(arguments)}
-
-
-def _part(part: Any) -> dict[str, Any]:
-    """One part of a message in the conventions' shape, from it or from OpenAI's and Anthropic's."""
-    if not isinstance(part, dict):
-        return _text(part)
-    kind = part.get("type")
-    reader = _PART_READERS.get(kind) if isinstance(kind, str) else None
-    if reader is not None:
-        return reader(part)
-    if kind is None and (read := _bedrock_part(part)) is not None:
-        return read
-    return {"type": str(kind or "unknown"), **{key: value for key, value in part.items() if key != "type"}}
-
-
-def _bedrock_part(part: dict[str, Any]) -> dict[str, Any] | None:
-    """A part that is told by its one key, as in Bedrock's Converse."""
-    if isinstance(part.get("text"), str):
-        return _text(part["text"])
-    call, result = part.get("toolUse"), part.get("toolResult")
-    if isinstance(call, dict):
-        return {
-            "type": "tool_call",
-            "id": call.get("toolUseId"),
-            "name": call.get("name"),
-            "arguments": call.get("input"),
-        }
-    if isinstance(result, dict):
-        return {"type": "tool_call_response", "id": result.get("toolUseId"), "response": result.get("content")}
-    return None
-
-
-def _text_part(part: dict[str, Any]) -> dict[str, Any]:
-    return _text(part.get("content", part.get("text", "")))
-
-
-def _reasoning_part(part: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "reasoning", "content": part.get("content", part.get("thinking", part.get("text", "")))}
-
-
-def _call_part(part: dict[str, Any]) -> dict[str, Any]:
-    return {**_tool_call(part), "type": "tool_call"}
-
-
-def _response_part(part: dict[str, Any]) -> dict[str, Any]:
-    response = part.get("response", part.get("result", part.get("content", part.get("output"))))
-    return {
-        "type": "tool_call_response",
-        "id": part.get("id", part.get("tool_use_id", part.get("call_id"))),
-        "response": parse_json(response),
-    }
-
-
-def _image_part(part: dict[str, Any]) -> dict[str, Any]:
-    image = part.get("image_url")
-    url = image.get("url") if isinstance(image, dict) else image
-    return {"type": "uri", "modality": "image", "uri": url}
-
-
-_PART_READERS = {
-    "text": _text_part,
-    "input_text": _text_part,
-    "output_text": _text_part,
-    "reasoning": _reasoning_part,
-    "thinking": _reasoning_part,
-    "tool_call": _call_part,
-    "tool_use": _call_part,
-    "function_call": _call_part,
-    "tool_call_response": _response_part,
-    "tool_result": _response_part,
-    "function_call_output": _response_part,
-    "image_url": _image_part,
-    "input_image": _image_part,
-}
 
 
 def event_content(name: str, body: Any, attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -306,9 +178,9 @@ def instructions(value: Any) -> list[dict[str, Any]]:
             if isinstance(item, dict) and ("parts" in item or "role" in item):
                 parts += _message(item, "system")["parts"]
             else:
-                parts.append(_part(item))
+                parts.append(read_part(item))
         return parts
-    return [_text(value)]
+    return [text_part(value)]
 
 
 def _message_event(name: str, body: Mapping[str, Any]) -> dict[str, Any]:

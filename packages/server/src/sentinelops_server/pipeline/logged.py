@@ -10,7 +10,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from ..analysis.messages import CONTENT_ATTRIBUTES, event_content, parse_json, preview
+from ..analysis.json_text import parse_json
+from ..analysis.messages import CONTENT_ATTRIBUTES, event_content, preview
 from ..model import LLMRequest, LoggedPreview, LogRecord
 from .dialects.blobs import without_blobs
 

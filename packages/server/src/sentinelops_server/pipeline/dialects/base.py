@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from ...analysis.messages import parse_json
+from ...analysis.json_text import parse_json
 from ...model import Span
 
 __all__ = [

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ...analysis.messages import canonical_messages, parse_json
+from ...analysis.json_text import parse_json
+from ...analysis.messages import canonical_messages
 from .base import Reading, as_count, as_float
 
 __all__ = [

@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from ...analysis.messages import canonical_messages, instructions, load_json
+from ...analysis.json_text import load_json
+from ...analysis.messages import canonical_messages, instructions
 from .base import Reading, as_text
 from .usage_counts import usage_counts
 

@@ -7,14 +7,8 @@ from typing import Any
 
 from sentinelops import semconv
 
-from ...analysis.messages import (
-    canonical_messages,
-    event_content,
-    flattened_messages,
-    instructions,
-    merge_content,
-    parse_json,
-)
+from ...analysis.json_text import parse_json
+from ...analysis.messages import canonical_messages, event_content, flattened_messages, instructions, merge_content
 from ...model import Span
 from .base import Reading, as_count, as_float, as_text, as_words, iso_after, milliseconds
 from .blobs import without_blobs

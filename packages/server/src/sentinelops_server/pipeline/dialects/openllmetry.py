@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...analysis.messages import parse_json
+from ...analysis.json_text import parse_json
 from ...model import Span
 from .base import Reading, as_text
 from .blobs import without_blobs

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ...analysis.messages import canonical_messages, parse_json
+from ...analysis.json_text import parse_json
+from ...analysis.messages import canonical_messages
 from ...model import Span
 from .base import Reading, as_text, as_words
 from .blobs import without_blobs
