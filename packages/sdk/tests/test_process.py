@@ -107,6 +107,29 @@ def closed_port() -> Iterator[int]:
         yield held.getsockname()[1]
 
 
+def test_starting_compiles_no_detector_and_loads_no_format_that_is_not_spoken() -> None:
+    code = """
+import sys
+import httpx
+import sentinelops
+from sentinelops.privacy import DETECTORS
+sentinelops.configure(application="a", endpoint="http://127.0.0.1:9", api_key="k")
+assert "http" in sentinelops.instrument("http")
+compiled = []
+for detector in DETECTORS:
+    try:
+        compiled.append(object.__getattribute__(detector, "compiled").pattern)
+    except AttributeError:
+        pass
+assert compiled == [], compiled
+loaded = {name for name in sys.modules if name.startswith("sentinelops.instrument._wire.")}
+assert not [name for name in loaded if name.rpartition(".")[2] in ("gemini", "cohere", "ollama", "mistral", "openai")]
+assert sentinelops.privacy.redact("write to ana@example.com")[0] == "write to [email]"
+import os; os._exit(0)
+"""
+    run(code)
+
+
 def test_a_process_ends_in_time_with_a_dead_backend(closed_port: int) -> None:
     assert seconds(CALLS, f"http://127.0.0.1:{closed_port}") < seconds(CALLS) + 2.0
 

@@ -55,15 +55,22 @@ class Detector:
     around: Callable[[str, int, int], bool] | None = None
     sieve: str = ""
     compiled: re.Pattern[str] = field(init=False, repr=False, compare=False)
-    forward: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
-    nearby: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
+    forward: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
+    nearby: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "compiled", re.compile(self.pattern, re.ASCII))
-        if self.ahead:
-            object.__setattr__(self, "forward", re.compile(self.ahead, re.ASCII))
-        if self.near:
-            object.__setattr__(self, "nearby", re.compile(f"(?<![a-z])(?:{self.words})(?![a-z])"))
+    def __getattr__(self, name: str) -> re.Pattern[str] | None:
+        """Compile a pattern when it is first asked for, which most never are: all of them take 50 ms."""
+        found: re.Pattern[str] | None
+        if name == "compiled":
+            found = re.compile(self.pattern, re.ASCII)
+        elif name == "forward":
+            found = re.compile(self.ahead, re.ASCII) if self.ahead else None
+        elif name == "nearby":
+            found = re.compile(f"(?<![a-z])(?:{self.words})(?![a-z])") if self.near else None
+        else:
+            raise AttributeError(name)
+        object.__setattr__(self, name, found)
+        return found
 
     @property
     def words(self) -> str:

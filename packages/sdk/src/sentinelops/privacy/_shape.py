@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 
 from ._model import Detector
 
@@ -39,12 +40,14 @@ _Ranked = tuple[int, Detector]
 class Shapes:
     """Which number detectors a run of digits can fit, by its shape and its first digit; the same few come again."""
 
-    __slots__ = ("_all", "_known", "_patterns")
-
     def __init__(self, numbers: Sequence[_Ranked]) -> None:
-        self._patterns = [(item, re.compile(shape_pattern(item[1].pattern).encode(), re.ASCII)) for item in numbers]
         self._all = tuple(numbers)
         self._known: dict[tuple[bytes, str, int], tuple[tuple[_Ranked, ...], bool]] = {}
+
+    @cached_property
+    def _patterns(self) -> list[tuple[_Ranked, re.Pattern[bytes]]]:
+        """Compiled when the first number comes: that takes some milliseconds."""
+        return [(item, re.compile(shape_pattern(item[1].pattern).encode(), re.ASCII)) for item in self._all]
 
     def fitting(self, shape: bytes, first: str, place: int) -> tuple[tuple[_Ranked, ...], bool]:
         """The detectors, with their ranks, whose pattern such a run can match; whether one of them wants a word.

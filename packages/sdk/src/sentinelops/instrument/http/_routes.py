@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, NamedTuple
 
-from .._wire import anthropic, cohere, gemini, gemini_interactions, llama_cpp, mistral, ollama, openai, tgi
 from .._wire.answer import Protocol
 
 Body = Mapping[str, Any]
@@ -24,12 +24,15 @@ class Route(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """One format: path is matched at its end; any of `needs` must be in the body, and none of `lacks`."""
+    """One format: path is matched at its end; any of `needs` must be in the body, and none of `lacks`.
+
+    speaks: module and name of the protocol in `_wire`, imported when the first such request is seen.
+    """
 
     path: re.Pattern[str]
     needs: tuple[str, ...]
     operation: str
-    protocol: Protocol
+    speaks: str
     lacks: tuple[str, ...] = ()
 
 
@@ -40,35 +43,35 @@ def _ends(pattern: str) -> re.Pattern[str]:
 _GOOGLE = r"models/(?P<model>[^/:]+(?::[^/:]+)?)"
 # In order: the first that fits counts, so the narrower ones stand first.
 _KNOWN: list[_Known] = [
-    _Known(_ends("/messages"), ("messages",), "chat", anthropic.MESSAGES),
+    _Known(_ends("/messages"), ("messages",), "chat", "anthropic.MESSAGES"),
     _Known(_ends("/publishers/anthropic/" + _GOOGLE + ":(?:rawPredict|streamRawPredict)"), ("messages",), "chat",
-           anthropic.MESSAGES),
-    _Known(_ends("/api/chat"), ("messages",), "chat", ollama.CHAT),
-    _Known(_ends("/api/generate"), ("prompt", "model"), "text_completion", ollama.GENERATE),
-    _Known(_ends("/api/embed|/api/embeddings"), ("input", "prompt"), "embeddings", ollama.EMBED, ("instances",)),
-    _Known(_ends("/fim/completions"), ("prompt",), "text_completion", mistral.FIM),
-    _Known(_ends("/conversations(?:/[^/]+)?(?:#stream)?"), ("inputs",), "chat", mistral.CONVERSATIONS),
-    _Known(_ends("/v1/ocr"), ("document",), "chat", mistral.OCR),
-    _Known(_ends("/chat/completions|/agents/completions"), ("messages",), "chat", openai.CHAT),
-    _Known(_ends("/v[12]/chat"), ("messages", "message"), "chat", cohere.CHAT),
-    _Known(_ends("/v[12]/embed"), ("texts", "images", "inputs"), "embeddings", cohere.EMBED),
-    _Known(_ends("/v[12]/rerank|/rerank"), ("documents",), "rerank", cohere.RERANK),
+           "anthropic.MESSAGES"),
+    _Known(_ends("/api/chat"), ("messages",), "chat", "ollama.CHAT"),
+    _Known(_ends("/api/generate"), ("prompt", "model"), "text_completion", "ollama.GENERATE"),
+    _Known(_ends("/api/embed|/api/embeddings"), ("input", "prompt"), "embeddings", "ollama.EMBED", ("instances",)),
+    _Known(_ends("/fim/completions"), ("prompt",), "text_completion", "mistral.FIM"),
+    _Known(_ends("/conversations(?:/[^/]+)?(?:#stream)?"), ("inputs",), "chat", "mistral.CONVERSATIONS"),
+    _Known(_ends("/v1/ocr"), ("document",), "chat", "mistral.OCR"),
+    _Known(_ends("/chat/completions|/agents/completions"), ("messages",), "chat", "openai.CHAT"),
+    _Known(_ends("/v[12]/chat"), ("messages", "message"), "chat", "cohere.CHAT"),
+    _Known(_ends("/v[12]/embed"), ("texts", "images", "inputs"), "embeddings", "cohere.EMBED"),
+    _Known(_ends("/v[12]/rerank|/rerank"), ("documents",), "rerank", "cohere.RERANK"),
     _Known(_ends("/responses|/responses/compact"), ("input", "prompt", "previous_response_id"), "chat",
-           openai.RESPONSES),
-    _Known(_ends("/embeddings"), ("input",), "embeddings", openai.EMBEDDINGS),
-    _Known(_ends("(?<!/v1)/completions?|/infill"), ("prompt", "input_prefix"), "text_completion", llama_cpp.COMPLETION,
-           ("model",)),
-    _Known(_ends("/completion|/infill"), ("prompt", "input_prefix"), "text_completion", llama_cpp.COMPLETION),
-    _Known(_ends("/completions"), ("prompt",), "text_completion", openai.COMPLETIONS),
+           "openai.RESPONSES"),
+    _Known(_ends("/embeddings"), ("input",), "embeddings", "openai.EMBEDDINGS"),
+    _Known(_ends("(?<!/v1)/completions?|/infill"), ("prompt", "input_prefix"), "text_completion",
+           "llama_cpp.COMPLETION", ("model",)),
+    _Known(_ends("/completion|/infill"), ("prompt", "input_prefix"), "text_completion", "llama_cpp.COMPLETION"),
+    _Known(_ends("/completions"), ("prompt",), "text_completion", "openai.COMPLETIONS"),
     _Known(_ends(_GOOGLE + ":(?:generateContent|streamGenerateContent)"), ("contents",), "generate_content",
-           gemini.GENERATE),
-    _Known(_ends("/interactions"), ("input",), "chat", gemini_interactions.INTERACTIONS),
+           "gemini.GENERATE"),
+    _Known(_ends("/interactions"), ("input",), "chat", "gemini_interactions.INTERACTIONS"),
     _Known(_ends(_GOOGLE + ":(?:embedContent|batchEmbedContents)"), ("content", "requests"), "embeddings",
-           gemini.EMBED),
-    _Known(_ends(_GOOGLE + ":predict"), ("instances",), "embeddings", gemini.EMBED),
+           "gemini.EMBED"),
+    _Known(_ends(_GOOGLE + ":predict"), ("instances",), "embeddings", "gemini.EMBED"),
     _Known(_ends("/publishers/(?!anthropic)[^/]+/" + _GOOGLE + ":(?:rawPredict|streamRawPredict)"), ("messages",),
-           "chat", openai.CHAT),
-    _Known(_ends("/generate|/generate_stream|^"), ("inputs",), "text_completion", tgi.GENERATE),
+           "chat", "openai.CHAT"),
+    _Known(_ends("/generate|/generate_stream|^"), ("inputs",), "text_completion", "tgi.GENERATE"),
 ]  # fmt: skip
 _PATHS_MOST = 256
 
@@ -96,10 +99,18 @@ def route_of(path: str, body: Body, described: tuple[Any, ...]) -> Route | None:
         if any(name in body for name in known.needs) and not any(name in body for name in known.lacks):
             model = body.get("model") or body.get("agent_id") or found.groupdict().get("model")
             streaming = bool(body.get("stream")) or bool(_STREAM_PATHS.search(path))
-            if known.protocol in _LINES and body.get("stream") is None:
+            if known.speaks in _LINES and body.get("stream") is None:
                 streaming = True  # Ollama streams unless told not to
-            return Route(known.operation, known.protocol, model if isinstance(model, str) else None, streaming)
+            protocol = _protocol(known.speaks)
+            return Route(known.operation, protocol, model if isinstance(model, str) else None, streaming)
     return None
 
 
-_LINES = (ollama.CHAT, ollama.GENERATE)
+_LINES = ("ollama.CHAT", "ollama.GENERATE")
+
+
+@functools.cache
+def _protocol(speaks: str) -> Protocol:
+    module, _, name = speaks.partition(".")
+    protocol: Protocol = getattr(import_module(f".._wire.{module}", __package__), name)
+    return protocol
