@@ -139,3 +139,44 @@ def test_a_third_view_that_comes_later_is_the_duplicate_of_the_stored_one() -> N
 def test_two_calls_below_one_that_gives_way_stay_two() -> None:
     spans = [call(2, parent=1), call(3, parent=1), span(1, attributes=POOR)]
     assert marked(*spans) == {1: "2", 2: None, 3: None}
+
+
+OURS, THEIRS = ("sentinelops", "1"), ("opentelemetry.instrumentation.openai.v1", "0.62.4")
+ANSWER = {"gen_ai.response.id": "a"}
+LATER_NS = 10_000_000_000
+
+
+def two_traces(*batches: list[tuple[dict[str, Any], tuple[str, str]]]) -> dict[int, str | None]:
+    """Each span under the scope beside it; the batches come one after the other."""
+    marker, found = DuplicateMarker(), {}
+    for spans in batches:
+        decoded = [one for item, scope in spans for one in decode(batch([item], scope=scope)).spans]
+        calls = [(one, request) for one in decoded if (request := normalise(one)[0]) is not None]
+        marker.mark(calls)
+        marker.remember(calls)
+        found |= {request.span_id[-1]: request.duplicate_of and request.duplicate_of[-1] for _, request in calls}
+    return found
+
+
+def test_one_answer_seen_at_once_by_two_instrumentations_in_traces_of_their_own_is_one_call() -> None:
+    rich, poor = (
+        call(1, attributes={**ANSWER, "gen_ai.usage.cache_read.input_tokens": 4}),
+        call(2, trace=2, attributes=ANSWER),
+    )
+    assert two_traces([(rich, OURS), (poor, THEIRS)]) == {1: None, 2: "1"}
+    assert two_traces([(poor, THEIRS), (rich, OURS)]) == {1: None, 2: "1"}
+    assert two_traces([(poor, THEIRS)], [(rich, OURS)], [(poor, THEIRS)]) == {1: "2", 2: None}
+
+
+def test_an_id_that_comes_again_from_one_instrumentation_or_later_is_another_call() -> None:
+    first, again = call(1, attributes=ANSWER), call(2, trace=2, attributes=ANSWER)
+    later = {
+        **again,
+        "start_time_unix_nano": again["start_time_unix_nano"] + LATER_NS,
+        "end_time_unix_nano": again["end_time_unix_nano"] + LATER_NS,
+    }
+    calls = {1: None, 2: None}
+    assert two_traces([(first, OURS), (again, OURS)]) == calls
+    assert two_traces([(first, OURS)], [(again, OURS)]) == calls
+    assert two_traces([(first, OURS), (later, THEIRS)]) == calls
+    assert two_traces([(first, OURS)], [(later, THEIRS)]) == calls

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..model import LLMRequest, Span
 
@@ -13,6 +13,7 @@ __all__ = ["DuplicateMarker"]
 
 Key = tuple[bytes, bytes]
 Models = tuple[str | None, str | None]
+Answer = tuple[str, str]  # application and response id
 # how far up from a call a framework's view of it is looked for
 MAX_STEPS = 32
 
@@ -26,16 +27,31 @@ class _Call(NamedTuple):
     direct: bool
 
 
+class _Answered(NamedTuple):
+    """What is remembered of a stored call under the id of its answer."""
+
+    key: Key
+    scope: str
+    start_ns: int
+    end_ns: int
+
+
 class DuplicateMarker:
     """Marks duplicates within the spans at hand, and relatives among those stored shortly before.
 
     Two spans of one trace are one call when they have the same response id; when one is the other's parent and both are
     calls of the same model; or when one is a framework's view of a call (`layer`) and the other stands anywhere below
     it. What is stored already with the same response id, the store finds.
+
+    In two traces the same response id is one call when two instrumentations saw it at the same time: each began a trace
+    of its own. Ids that a server gives again (Ollama draws three digits) and answers that are fetched again come from
+    one instrumentation, or at another time: they stay calls.
     """
 
-    def __init__(self, memory: int = 50_000) -> None:
+    def __init__(self, memory: int = 50_000, answers: int = 10_000) -> None:
         self._memory = memory
+        self._most_answers = answers
+        self._answers: OrderedDict[Answer, _Answered] = OrderedDict()
         self._lock = threading.Lock()
         self._calls: OrderedDict[Key, _Call] = OrderedDict()
         self._below: OrderedDict[Key, _Call] = OrderedDict()  # a span, call or not -> the last call below it
@@ -60,6 +76,7 @@ class DuplicateMarker:
             outer, direct = _next_call(span.key, parents, by_key)
             if outer is not None and _same_call(outer, request, direct):
                 _join(outer, request, parents, by_key)
+        _join_traces(calls)
         _point_to_kept(by_key)
         with self._lock:
             for span in between:
@@ -70,6 +87,10 @@ class DuplicateMarker:
 
     def _mark_by_memory(self, span: Span, request: LLMRequest, parents: Mapping[Key, Key]) -> None:
         """Compare with what is stored: that cannot be changed any more, so the later one is the duplicate."""
+        answered = self._answers.get((span.application, request.response_id)) if request.response_id else None
+        if answered is not None and _one_answer(answered, _answered(span)):
+            request.duplicate_of = _request_id(answered.key)
+            return
         below = self._below.get(span.key)
         if below is not None and (request.layer or (below.direct and _share(below.models, _models(request)))):
             request.duplicate_of = _request_id(below.key)
@@ -94,9 +115,11 @@ class DuplicateMarker:
                 call = _Call(span.key, _models(request), request.layer, True)
                 self._calls[span.key] = call
                 self._note_above(call, parents, stops)
-            for table in (self._calls, self._below):
-                while len(table) > self._memory:
-                    table.popitem(last=False)
+                if request.response_id:
+                    self._answers.setdefault((span.application, request.response_id), _answered(span))
+            _shorten(self._calls, self._memory)
+            _shorten(self._below, self._memory)
+            _shorten(self._answers, self._most_answers)
 
     def _pass_on(self, key: Key, parents: Mapping[Key, Key], stops: Container[Key], *, same: bool = False) -> None:
         """What is below a span that is no call of its own is below its parent too; same: as its child."""
@@ -113,6 +136,33 @@ class DuplicateMarker:
             if ancestor in stops or ancestor in self._calls:
                 return
             call = call._replace(direct=False)
+
+
+def _shorten(table: OrderedDict[Any, Any], most: int) -> None:
+    while len(table) > most:
+        table.popitem(last=False)
+
+
+def _answered(span: Span) -> _Answered:
+    return _Answered(span.key, span.scope_name, span.start_ns, span.end_ns)
+
+
+def _one_answer(one: _Answered, other: _Answered) -> bool:
+    """Whether two instrumentations saw one answer, each in a trace of its own: at the same time."""
+    at_once = one.start_ns <= other.end_ns and other.start_ns <= one.end_ns
+    return at_once and one.key[0] != other.key[0] and one.scope != other.scope
+
+
+def _join_traces(calls: Sequence[tuple[Span, LLMRequest]]) -> None:
+    """Mark the poorer of two in different traces that saw one answer."""
+    found: dict[Answer, tuple[Span, LLMRequest]] = {}
+    for span, request in calls:
+        if not request.response_id or request.duplicate_of is not None:
+            continue
+        answer = (span.application, request.response_id)
+        seen = found.setdefault(answer, (span, request))
+        if seen[1] is not request and _one_answer(_answered(seen[0]), _answered(span)):
+            found[answer] = seen if _pair(seen[1], request) is seen[1] else (span, request)
 
 
 def _parents(calls: Iterable[tuple[Span, LLMRequest]], spans: Iterable[Span]) -> dict[Key, Key]:
