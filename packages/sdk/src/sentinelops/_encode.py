@@ -192,7 +192,7 @@ _double = Struct("<d").pack
 
 # Most attributes of most spans have been said before: names, models, hosts, small numbers.
 _known: dict[tuple[Any, ...], bytes] = {}
-_KNOWN_MOST, _KNOWN_CHARS = 4_096, 64
+_KNOWN_MOST, _KNOWN_CHARS, _KNOWN_NUMBERS = 4_096, 64, 65_536
 
 
 def _attribute(key: str, value: Any) -> bytes:
@@ -206,7 +206,7 @@ def _attribute(key: str, value: Any) -> bytes:
     if kind is list and len(value) == 1 and type(value[0]) is str:
         value = tuple(value)
         kind = tuple
-    elif kind is not str and kind is not int and kind is not bool:
+    elif not (kind is str or kind is bool or (kind is int and -1 < value < _KNOWN_NUMBERS)):
         return _any_attribute(key, value)
     known = _known.get((key, kind, value))
     if known is None:

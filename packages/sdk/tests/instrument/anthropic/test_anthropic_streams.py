@@ -10,6 +10,7 @@ import pytest
 from anthropic_support.fake import FakeAnthropic
 from anthropic_support.surfaces import HELLO
 from openai_support.fake import Sink, Spans
+from sentinelops import _encode
 from sentinelops.instrument._wire import watch
 
 
@@ -75,6 +76,7 @@ def test_forgotten_streams_leave_nothing(
         spans(count)
         sink.spans.clear()
         provider.requests.clear()  # Python reuses our dicts for these, and counts them as ours
+        _encode._known.clear()  # bounded, and not of streams
         gc.collect()
         ours = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*/src/sentinelops/*")])
         return sum(trace.size for trace in ours.traces)

@@ -11,6 +11,7 @@ from typing import Any
 import openai
 import pytest
 from openai_support.fake import FakeOpenAI, Spans
+from sentinelops import _encode
 from sentinelops.instrument._wire import streams, watch
 
 # the client's own: a stream that nobody reads or closes keeps its connection until the collector comes
@@ -139,6 +140,7 @@ def test_hundreds_of_abandoned_streams_leave_memory_flat(
         # what the servers of this test keep stands in dicts of Python's free lists, booked to whoever made them first
         sink.spans.clear()
         provider.requests.clear()
+        _encode._known.clear()  # bounded, and not of streams
         gc.collect()
         ours = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*/src/sentinelops/*")])
         return sum(trace.size for trace in ours.traces)
