@@ -76,3 +76,17 @@ def test_a_model_call_says_what_it_took() -> None:
     calls = {"a": Call("ok", 12_400, None, 0.5)}
     row = Waterfall(trace(("a", None, 0, 1), calls=calls)).rows(1)[0]
     assert row.note == "12.4k tok · cost unknown · first 500 ms"
+
+
+def test_a_note_says_no_more_than_there_is_room_for() -> None:
+    calls = {"b": Call("ok", 190, None, 0.5), "c": Call("ok", 7, None, None), "d": Call("ok", 83, None, 0.1)}
+    spans = (
+        ("a", None, 0, 1000),
+        ("b", "a", 500, 500),  # half before it, half inside
+        ("c", "a", 330, 330),  # a third on each side
+        ("d", "a", 0, 250),  # three quarters behind it
+    )
+    rows = {row.span_id: (row.note, row.anchor) for row in Waterfall(trace(*spans, calls=calls)).rows(4)}
+    assert rows["b"] == ("190 tok · cost unknown", "end")
+    assert rows["c"] == ("7 tok", "start")
+    assert rows["d"] == ("83 tok · cost unknown · first 100 ms", "start")

@@ -16,6 +16,7 @@ from . import numbers
 __all__ = ["FIRST_ROWS", "Row", "Waterfall"]
 
 FIRST_ROWS = 80  # drawn by the server, before any script: more than any window shows
+_BETWEEN = " · "
 _DEEPEST = 24  # further levels are drawn at this indent
 _STATUSES = {"unset": 0, "ok": 1, "error": 2, "cancelled": 3}
 
@@ -109,7 +110,7 @@ class Waterfall:
         trace = self._trace
         left = (self._offsets[place] - self.start) / self.length * 100
         width = max(self._durations[place] / self.length * 100, 0.05)
-        at, anchor = _beside(left, left + width)
+        at, anchor, room = _beside(left, left + width)
         return Row(
             trace.ids[place],
             trace.names[place],
@@ -121,7 +122,7 @@ class Waterfall:
             f"{left:.3f}%",
             f"{width:.3f}%",
             numbers.seconds(self._durations[place] / 1e9),
-            note(trace.calls.get(trace.ids[place])),
+            _fitting(note(trace.calls.get(trace.ids[place])), room),
             f"{at:.3f}%",
             anchor,
             number,
@@ -169,12 +170,18 @@ class Waterfall:
         return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
-def _beside(left: float, right: float) -> tuple[float, str]:
-    """Where the note of a bar stands, in percent, and which way it goes: where there is most room."""
+def _beside(left: float, right: float) -> tuple[float, str, float]:
+    """Where the note of a bar stands, in percent, which way it goes, and the room there: where there is most."""
     after, before, inside = 100 - right, left, right - left
     if inside > max(after, before):
-        return left, "inside"
-    return (right, "start") if after >= before else (left, "end")
+        return left, "inside", inside
+    return (right, "start", after) if after >= before else (left, "end", before)
+
+
+def _fitting(said: str, room: float) -> str:
+    """As many parts of a note as stand in so many percent of a lane of 300 pixels; the detail has all of them."""
+    parts = said.split(_BETWEEN)
+    return _BETWEEN.join(parts[: 3 if room >= 70 else 2 if room >= 45 else 1])
 
 
 def note(call: Call | None) -> str:
@@ -187,4 +194,4 @@ def note(call: Call | None) -> str:
         numbers.money(cost) if cost is not None else "cost unknown",
         f"first {numbers.seconds(first)}" if first is not None else "",
     ]
-    return " · ".join(part for part in parts if part)
+    return _BETWEEN.join(part for part in parts if part)

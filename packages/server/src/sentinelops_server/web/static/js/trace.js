@@ -58,15 +58,16 @@ function rect(kind, n, y, tall) {
   return node;
 }
 
-// as _beside in waterfall.py: where there is more room, or inside
+// as _beside and _fitting in waterfall.py: where there is most room, and no more than stands there
 function beside(n, note) {
   const left = data.start[n] / data.total * 100, right = left + Math.max(0.05, data.length[n] / data.total * 100);
   const anchor = right - left > Math.max(100 - right, left) ? "inside" : 100 - right >= left ? "start" : "end";
+  const room = Math.max(right - left, 100 - right, left);
   const text = document.createElementNS(ns, "text");
   text.setAttribute("class", anchor);
   text.setAttribute("x", `${(anchor === "start" ? right : left).toFixed(3)}%`);
   text.setAttribute("y", 17);
-  text.textContent = note;
+  text.textContent = note.split(" · ").slice(0, room >= 70 ? 3 : room >= 45 ? 2 : 1).join(" · ");
   return text;
 }
 
