@@ -272,6 +272,43 @@ def _haystack() -> dict[str, Run]:
     return {"pipeline": lambda: pipeline.run({"prompt": {"question": prompt()}})}
 
 
+def _mcp() -> dict[str, Run]:
+    """One tool call over memory streams: both sides are in this process, and so both are watched."""
+    import asyncio
+
+    import anyio
+    from mcp import ClientSession
+    from mcp.server.mcpserver import MCPServer
+    from mcp.shared.memory import create_client_server_memory_streams
+
+    server = MCPServer("bench")
+
+    @server.tool()
+    def look_up(question: str) -> str:
+        """Look something up."""
+        return question[:200]
+
+    loop = asyncio.new_event_loop()
+    ready: asyncio.Future[ClientSession] = loop.create_future()
+
+    async def connected() -> None:
+        inner: Any = server._lowlevel_server  # noqa: SLF001 - as MCPServer's own transports run it
+        async with create_client_server_memory_streams() as (client, other), anyio.create_task_group() as tasks:
+            tasks.start_soon(inner.run, *other, inner.create_initialization_options())
+            async with ClientSession(*client) as session:
+                await session.initialize()
+                ready.set_result(session)
+                await anyio.sleep_forever()
+
+    held = loop.create_task(connected())
+    session = loop.run_until_complete(ready)
+
+    def call(task: asyncio.Task[None] = held) -> Any:  # the loop itself holds its tasks weakly
+        return loop.run_until_complete(session.call_tool("look_up", {"question": prompt()}))
+
+    return {"tool": call}
+
+
 # library, as `sentinelops.instrument` calls it -> its cases
 LIBRARIES: dict[str, Callable[[], dict[str, Run]]] = {
     "openai": _openai,
@@ -282,4 +319,5 @@ LIBRARIES: dict[str, Callable[[], dict[str, Run]]] = {
     "langchain": _langchain,
     "llamaindex": _llamaindex,
     "haystack": _haystack,
+    "mcp": _mcp,
 }

@@ -27,6 +27,7 @@ PEERS: dict[str, dict[str, tuple[str, str]]] = {
         "langchain": (_OTEL + "langchain", "LangchainInstrumentor"),
         "llamaindex": (_OTEL + "llamaindex", "LlamaIndexInstrumentor"),
         "haystack": (_OTEL + "haystack", "HaystackInstrumentor"),
+        "mcp": (_OTEL + "mcp", "McpInstrumentor"),
     },
     "openinference": {
         "openai": (_INFERENCE + "openai", "OpenAIInstrumentor"),
@@ -35,6 +36,7 @@ PEERS: dict[str, dict[str, tuple[str, str]]] = {
         "langchain": (_INFERENCE + "langchain", "LangChainInstrumentor"),
         "llamaindex": (_INFERENCE + "llama_index", "LlamaIndexInstrumentor"),
         "haystack": (_INFERENCE + "haystack", "HaystackInstrumentor"),
+        "mcp": (_INFERENCE + "mcp", "MCPInstrumentor"),
     },
 }
 NOTHING, OURS = "nothing", "sentinelops"
