@@ -125,20 +125,26 @@ def _answer(path: str, body: bytes) -> tuple[bytes, Any]:
 def without_sockets() -> None:
     """From here on every httpx and httpx2 client of this process is answered from memory, below its own transport."""
 
-    def replaced(library: Any) -> Any:
-        def handle_request(self: Any, request: Any) -> Any:
-            kind, body = _answer(request.url.target.decode(), b"".join(request.stream))
-            headers = [(b"content-type", kind), (b"x-request-id", b"req_1")]
-            if isinstance(body, bytes):
-                headers.append((b"content-length", str(len(body)).encode()))
-            return library.Response(200, headers=headers, content=body, extensions={"http_version": b"HTTP/1.1"})
+    def response(library: Any, request: Any, asked: bytes) -> Any:
+        kind, body = _answer(request.url.target.decode(), asked)
+        headers = [(b"content-type", kind), (b"x-request-id", b"req_1")]
+        if isinstance(body, bytes):
+            headers.append((b"content-length", str(len(body)).encode()))
+        return library.Response(200, headers=headers, content=body, extensions={"http_version": b"HTTP/1.1"})
 
-        return handle_request
+    def replace(library: Any) -> None:
+        def handle_request(self: Any, request: Any) -> Any:
+            return response(library, request, b"".join(request.stream))
+
+        async def handle_async_request(self: Any, request: Any) -> Any:
+            return response(library, request, b"".join([part async for part in request.stream]))
+
+        library.ConnectionPool.handle_request = handle_request
+        library.AsyncConnectionPool.handle_async_request = handle_async_request
 
     for name in ("httpcore", "httpcore2"):
         if find_spec(name) is not None:
-            library: Any = import_module(name)
-            library.ConnectionPool.handle_request = replaced(library)
+            replace(import_module(name))
 
 
 def _openai() -> dict[str, Run]:
@@ -309,6 +315,33 @@ def _mcp() -> dict[str, Run]:
     return {"tool": call}
 
 
+def _openai_agents() -> dict[str, Run]:
+    import asyncio
+
+    import agents
+    from openai import AsyncOpenAI
+
+    agents.set_default_openai_client(AsyncOpenAI(api_key="sk-bench", max_retries=0), use_for_tracing=False)
+    agent = agents.Agent(name="bench", instructions="Be brief.", model="gpt-4o")
+    loop = asyncio.new_event_loop()
+    return {"run": lambda: loop.run_until_complete(agents.Runner.run(agent, prompt()))}
+
+
+def _transformers() -> dict[str, Run]:
+    """A model of random weights that writes 4 tokens: what a model of use adds to that is not ours."""
+    import tokenizers
+    import transformers
+
+    learned = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token="?"))
+    trainer = tokenizers.trainers.BpeTrainer(vocab_size=300, special_tokens=["?", "."], show_progress=False)
+    learned.train_from_iterator([PROMPT], trainer)
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=learned, unk_token="?", eos_token=".")
+    sizes = {"n_positions": 4_096, "n_embd": 16, "n_layer": 1, "n_head": 1, "bos_token_id": 1, "eos_token_id": 1}
+    model = transformers.GPT2LMHeadModel(transformers.GPT2Config(vocab_size=300, **sizes))
+    pipe = transformers.pipeline("text-generation", model=model, tokenizer=tokenizer)
+    return {"generate": lambda: pipe(prompt(), max_new_tokens=4, do_sample=False)}
+
+
 # library, as `sentinelops.instrument` calls it -> its cases
 LIBRARIES: dict[str, Callable[[], dict[str, Run]]] = {
     "openai": _openai,
@@ -320,4 +353,8 @@ LIBRARIES: dict[str, Callable[[], dict[str, Run]]] = {
     "llamaindex": _llamaindex,
     "haystack": _haystack,
     "mcp": _mcp,
+    "openai_agents": _openai_agents,
+    "transformers": _transformers,
 }
+# what they need does not go with the peers of the others: `--here`, with the interpreter of .ci/clients
+ALONE = ("openai_agents", "transformers")

@@ -242,7 +242,7 @@ def _ratio(ours: float, theirs: float | None) -> str:
 def main() -> None:
     """Run what is wanted and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default=",".join(wrapper_cases.LIBRARIES))
+    parser.add_argument("--only", default=",".join(sorted(set(wrapper_cases.LIBRARIES) - set(wrapper_cases.ALONE))))
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--calls", type=int)
     for flag in ("--quick", "--here"):
