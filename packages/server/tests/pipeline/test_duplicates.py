@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from otlp_bytes import batch, call, span
+from otlp_bytes import NOW_NS, batch, call, span
 from sentinelops_server.pipeline.duplicates import DuplicateMarker
 from sentinelops_server.pipeline.normalise import normalise
 from sentinelops_server.pipeline.otlp import decode
@@ -180,3 +180,12 @@ def test_an_id_that_comes_again_from_one_instrumentation_or_later_is_another_cal
     assert two_traces([(first, OURS)], [(again, OURS)]) == calls
     assert two_traces([(first, OURS), (later, THEIRS)]) == calls
     assert two_traces([(first, OURS)], [(later, THEIRS)]) == calls
+
+
+def test_of_an_id_that_comes_again_the_newest_answer_is_known() -> None:
+    moved = {
+        name: NOW_NS + LATER_NS + offset for name, offset in (("start_time_unix_nano", 0), ("end_time_unix_nano", 9))
+    }
+    again, twin = call(2, trace=2, attributes=ANSWER) | moved, call(3, trace=3, attributes=ANSWER) | moved
+    first = (call(1, attributes=ANSWER), OURS)
+    assert two_traces([first], [(again, OURS)], [(twin, THEIRS)]) == {1: None, 2: None, 3: "2"}

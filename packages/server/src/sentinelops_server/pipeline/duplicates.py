@@ -116,7 +116,7 @@ class DuplicateMarker:
                 self._calls[span.key] = call
                 self._note_above(call, parents, stops)
                 if request.response_id:
-                    self._answers.setdefault((span.application, request.response_id), _answered(span))
+                    self._answers[span.application, request.response_id] = _answered(span)
             _shorten(self._calls, self._memory)
             _shorten(self._below, self._memory)
             _shorten(self._answers, self._most_answers)
