@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Any
@@ -16,6 +17,17 @@ _attributes: ContextVar[dict[str, Any] | None] = ContextVar("sentinelops", defau
 def attributes() -> dict[str, Any] | None:
     """What a span that starts here carries; never changed in place."""
     return _attributes.get()
+
+
+def put(carried: dict[str, Any] | None) -> Token[dict[str, Any] | None]:
+    """Let spans that start from here on carry this; what undo() takes back."""
+    return _attributes.set(carried)
+
+
+def undo(token: Token[dict[str, Any] | None]) -> None:
+    """Take back what was put. In another context than it was put, as a generator may end, there is nothing to undo."""
+    with suppress(ValueError):
+        _attributes.reset(token)
 
 
 class context:  # noqa: N801 - a verb of the public API, used as `with context(...)`
@@ -40,7 +52,7 @@ class context:  # noqa: N801 - a verb of the public API, used as `with context(.
 
     def __enter__(self) -> context:
         with guard("context"):
-            self._tokens.append(_attributes.set(_merged(_attributes.get() or {}, *self._given)))
+            self._tokens.append(put(_merged(_attributes.get() or {}, *self._given)))
         return self
 
     def __exit__(
@@ -50,12 +62,7 @@ class context:  # noqa: N801 - a verb of the public API, used as `with context(.
         tb: TracebackType | None = None,
     ) -> None:
         if self._tokens:
-            try:
-                _attributes.reset(self._tokens.pop())
-            except (
-                ValueError
-            ):  # left in another context than entered, as a generator may be: there is nothing to undo here
-                return
+            undo(self._tokens.pop())
 
     async def __aenter__(self) -> context:
         return self.__enter__()

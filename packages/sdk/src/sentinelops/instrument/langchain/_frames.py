@@ -40,7 +40,7 @@ class Frame:
             self._tokens = (
                 _open.set(self),
                 otel_context.attach(otel_context.get_current()),
-                _ambient._attributes.set(_ambient.attributes()),
+                _ambient.put(_ambient.attributes()),
             )
             if self.run is not None:
                 self.run.enter()
@@ -55,7 +55,7 @@ class Frame:
         if tokens is None:
             return
         try:
-            _ambient._attributes.reset(tokens[2])
+            _ambient.undo(tokens[2])
             _detach(tokens[1])
             _open.reset(tokens[0])
         except ValueError:

@@ -98,7 +98,7 @@ class Run:
         if self.conversation is not None:
             known = _ambient.attributes() or {}
             if semconv.SESSION_ID not in known and known.get(semconv.CONVERSATION_ID) != self.conversation:
-                _ambient._attributes.set({**known, semconv.CONVERSATION_ID: self.conversation})
+                _ambient.put({**known, semconv.CONVERSATION_ID: self.conversation})
 
 
 _runs: dict[UUID, Run] = {}

@@ -29,7 +29,7 @@ class _Under:
         self._tokens: tuple[Token[Context], Token[Any]] | None = None
 
     def __enter__(self) -> None:
-        self._tokens = otel_context.attach(self._context), _ambient._attributes.set(self._ambient)
+        self._tokens = otel_context.attach(self._context), _ambient.put(self._ambient)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -37,7 +37,7 @@ class _Under:
         tokens, self._tokens = self._tokens, None
         if tokens is not None:
             _detach(tokens[0])
-            _ambient._attributes.reset(tokens[1])
+            _ambient.undo(tokens[1])
 
 
 def is_streaming(answer: Any) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry import context as otel_context
@@ -172,7 +171,7 @@ class Processor:
         known = _ambient.attributes() or {}
         if group is None or s.SESSION_ID in known:
             return None
-        return _ambient._attributes.set({**known, s.SESSION_ID: group})
+        return _ambient.put({**known, s.SESSION_ID: group})
 
     def _note(self, ours: ActiveSpan | Layer, span: Any) -> None:
         data, above = span.span_data, span.parent_id or span.trace_id
@@ -225,8 +224,7 @@ class Processor:
 
 def _forget(session: Token[Any] | None) -> None:
     if session is not None:
-        with suppress(ValueError):  # begun in another context: that one is gone
-            _ambient._attributes.reset(session)
+        _ambient.undo(session)
 
 
 def _stems(error: BaseException, source: BaseException | None) -> bool:
